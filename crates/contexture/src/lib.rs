@@ -1,0 +1,2 @@
+//! Contextual embeddings from text, on a CPU, in Rust.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Texts in, vectors out: the public core.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Positions, layers, architectures, checkpoints and model families.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Rows, segments, parameters, sessions and differentiable ops.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Tokenizers, encodings, truncation and chunking with byte spans.
+#![forbid(unsafe_code)]

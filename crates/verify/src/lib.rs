@@ -1,0 +1,2 @@
+//! Goldens, laws and tidiness; ships nowhere.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Results as terminal text.
+#![forbid(unsafe_code)]
