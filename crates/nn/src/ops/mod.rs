@@ -1,0 +1,1 @@
+//! One file an op: the equation, `forward`, `backward`, `reveal` and its tests.

@@ -1,0 +1,167 @@
+//! One run of a model: to infer, to train (with a tape) or to explain (with a probe).
+
+use std::sync::Arc;
+
+use contexture_kernels::Pool;
+
+use crate::tape::{Step, Tape};
+use crate::{Forward, Gradients, Kept, Op, Recycler, Revealed, Rows, Segments, Weights};
+
+/// Rows that an op produced or that entered from outside. Cheap to clone; its memory returns to
+/// the session when the last clone is gone.
+#[derive(Debug, Clone)]
+pub struct Value {
+    id: usize,
+    held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    rows: Option<Arc<Rows>>,
+    recycler: Recycler,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(Ok(rows)) = self.rows.take().map(Arc::try_unwrap) {
+            self.recycler.give_back(rows);
+        }
+    }
+}
+
+impl Value {
+    /// The rows themselves.
+    pub fn rows(&self) -> &Rows {
+        self.shared()
+    }
+
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    fn shared(&self) -> &Arc<Rows> {
+        self.held.rows.as_ref().expect("rows are taken only when the value is dropped")
+    }
+}
+
+/// What a probe saw at one named place.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The place, e.g. `hidden.3`, or the op's name for what ops reveal.
+    pub name: String,
+    /// The rows that passed there; `None` for what an op revealed.
+    pub value: Option<Value>,
+    /// What the op revealed; empty for a named place.
+    pub revealed: Vec<Revealed>,
+}
+
+/// Runs ops over a model's weights on a pool of threads. Not shared between threads: each thread
+/// that runs forwards has its own.
+pub struct Session {
+    weights: Arc<Weights>,
+    pool: Arc<Pool>,
+    recycler: Recycler,
+    tape: Option<Tape>,
+    probe: Option<Vec<Observation>>,
+    reveals: bool,
+    next_id: usize,
+}
+
+impl Session {
+    /// Forward only: intermediate memory is reused at once.
+    pub fn infer(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
+        Self {
+            weights,
+            pool,
+            recycler: Recycler::default(),
+            tape: None,
+            probe: None,
+            reveals: false,
+            next_id: 0,
+        }
+    }
+
+    /// Records each op for [`Session::backward`]. Weights must be plain.
+    pub fn train(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
+        Self { tape: Some(Tape::default()), ..Self::infer(weights, pool) }
+    }
+
+    /// Keeps what passes the named places, and where `reveals`, what ops show of themselves.
+    pub fn explain(weights: Arc<Weights>, pool: Arc<Pool>, reveals: bool) -> Self {
+        Self { probe: Some(Vec::new()), reveals, ..Self::infer(weights, pool) }
+    }
+
+    /// The weights it runs over.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Rows from outside.
+    pub fn input(&mut self, rows: Rows) -> Value {
+        self.value(rows)
+    }
+
+    /// Runs an op on `inputs`.
+    pub fn apply(&mut self, op: impl Op, inputs: &[&Value], segments: &Segments) -> Value {
+        let rows: Vec<&Rows> = inputs.iter().map(|value| value.rows()).collect();
+        let mut kept = Kept::default();
+        let mut cx = Forward {
+            weights: &self.weights,
+            pool: &self.pool,
+            segments,
+            inputs: &rows,
+            recycler: &self.recycler,
+            kept: self.tape.is_some().then_some(&mut kept),
+        };
+        let output = op.forward(&mut cx);
+        if self.reveals {
+            cx.kept = None;
+            let revealed = op.reveal(&mut cx);
+            if let (Some(probe), false) = (&mut self.probe, revealed.is_empty()) {
+                probe.push(Observation { name: op.name().into(), value: None, revealed });
+            }
+        }
+        let output = self.value(output);
+        if let Some(tape) = &mut self.tape {
+            tape.steps.push(Step {
+                op: Box::new(op),
+                segments: segments.clone(),
+                inputs: inputs.iter().map(|v| (v.id, v.shared().clone())).collect(),
+                output: (output.id, output.shared().clone()),
+                kept,
+            });
+        }
+        output
+    }
+
+    /// Names a place: where someone explains, the value is kept.
+    pub fn observe(&mut self, name: impl FnOnce() -> String, value: &Value) {
+        if let Some(probe) = &mut self.probe {
+            probe.push(Observation {
+                name: name(),
+                value: Some(value.clone()),
+                revealed: Vec::new(),
+            });
+        }
+    }
+
+    /// What was observed since the last call, in order.
+    pub fn observations(&mut self) -> Vec<Observation> {
+        self.probe.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Gradients of a loss whose gradient by `value` is `seed`; the tape begins anew.
+    pub fn backward(&mut self, value: &Value, seed: Rows) -> Gradients {
+        value.rows().assert_same_shape(&seed, "seed of a backward pass");
+        let tape = self.tape.replace(Tape::default());
+        let tape = tape.expect("backward needs a session made by Session::train");
+        tape.backward(&self.weights, &self.pool, value.id, seed)
+    }
+
+    fn value(&mut self, rows: Rows) -> Value {
+        let id = self.next_id;
+        self.next_id += 1;
+        let held = Held { rows: Some(Arc::new(rows)), recycler: self.recycler.clone() };
+        Value { id, held: Arc::new(held) }
+    }
+}
