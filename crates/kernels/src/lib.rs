@@ -1,1 +1,4 @@
-//! Arithmetic on slices.
+//! Arithmetic on slices: one instruction-set choice, one thread pool, packed matrix products with
+//! fused epilogues, and the pointwise work around them, each with its adjoint.
+
+pub mod isa;
