@@ -2,3 +2,6 @@
 //! fused epilogues, and the pointwise work around them, each with its adjoint.
 
 pub mod isa;
+mod pool;
+
+pub use pool::Pool;
