@@ -1,6 +1,8 @@
 //! One run of a model: to infer, to train (with a tape) or to explain (with a probe).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use contexture_kernels::Pool;
 
@@ -64,6 +66,7 @@ pub struct Session {
     tape: Option<Tape>,
     probe: Option<Vec<Observation>>,
     reveals: bool,
+    timings: Option<BTreeMap<&'static str, Duration>>,
     next_id: usize,
 }
 
@@ -77,6 +80,7 @@ impl Session {
             tape: None,
             probe: None,
             reveals: false,
+            timings: None,
             next_id: 0,
         }
     }
@@ -89,6 +93,16 @@ impl Session {
     /// Keeps what passes the named places, and where `reveals`, what ops show of themselves.
     pub fn explain(weights: Arc<Weights>, pool: Arc<Pool>, reveals: bool) -> Self {
         Self { probe: Some(Vec::new()), reveals, ..Self::infer(weights, pool) }
+    }
+
+    /// Begins to sum the time of each op's forward, by the op's name; or ends it.
+    pub fn time_ops(&mut self, on: bool) {
+        self.timings = on.then(BTreeMap::new);
+    }
+
+    /// The time spent in each op's forward since [`Session::time_ops`].
+    pub fn timings(&self) -> BTreeMap<&'static str, Duration> {
+        self.timings.clone().unwrap_or_default()
     }
 
     /// The weights it runs over.
@@ -113,7 +127,11 @@ impl Session {
             recycler: &self.recycler,
             kept: self.tape.is_some().then_some(&mut kept),
         };
+        let begun = self.timings.is_some().then(Instant::now);
         let output = op.forward(&mut cx);
+        if let (Some(timings), Some(begun)) = (&mut self.timings, begun) {
+            *timings.entry(op.name()).or_default() += begun.elapsed();
+        }
         if self.reveals {
             cx.kept = None;
             let revealed = op.reveal(&mut cx);
