@@ -1,0 +1,8 @@
+//! One file a command.
+
+pub(crate) mod embed;
+pub(crate) mod info;
+pub(crate) mod pull;
+pub(crate) mod similarity;
+pub(crate) mod spool;
+pub(crate) mod tokenize;

