@@ -1,0 +1,8 @@
+//! `contexture embed`: texts in, vectors out.
+
+mod arguments;
+mod run;
+mod summary;
+
+pub(crate) use arguments::EmbedArguments;
+pub(crate) use run::run;

@@ -1,0 +1,238 @@
+//! The run: source, engine, sink.
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use contexture::quantize::{Ranges, binary};
+use contexture::{EmbedOptions, Embedder, EngineError, Input as Text, Overflow, Record, Vector};
+use contexture_bulk::{
+    BulkError, Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source, open_source,
+};
+use indicatif::ProgressBar;
+
+use super::arguments::{EmbedArguments, PrecisionName};
+use super::summary::Summary;
+use crate::commands::spool::Spool;
+use crate::progress::{rate, texts_bar};
+
+/// How sentence vectors leave the engine for the sink.
+enum Finish {
+    /// As they are.
+    F32,
+    /// A bit a dimension.
+    Binary,
+    /// Over given ranges.
+    Int8(Ranges),
+    /// Over the ranges of the whole run, which are known at its end.
+    Int8Later(Spool),
+}
+
+/// Where records go, and what has been counted of them.
+struct Receiver<'a> {
+    sink: Sink,
+    finish: Finish,
+    summary: Summary,
+    bar: &'a ProgressBar,
+    begun: Instant,
+    skip_bad: bool,
+    /// Each record is passed on at once: somebody waits at the other end.
+    eager: bool,
+    failure: Option<anyhow::Error>,
+}
+
+pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
+    let options = arguments.embed_options()?;
+    let input = arguments.input();
+    if input == Input::Stdin && std::io::stdin().is_terminal() && !arguments.quiet {
+        eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
+    }
+    let source = open_source(&input, &arguments.source_options())?;
+    let embedder = arguments.model.open(arguments.quiet)?;
+    remove_partials_on_interrupt();
+    let dimensions = embedder.dimensions_with(&options)?;
+    let (precision, ranges) = arguments.precision();
+    let shape = Shape {
+        dimensions,
+        precision: match precision {
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::Int8 => Precision::Int8,
+            PrecisionName::Binary => Precision::Binary,
+        },
+        sentence: options.levels.sentence,
+        words: options.levels.words,
+        tokens: options.levels.tokens,
+        chunks: options.overflow == Overflow::Chunk,
+    };
+    let sink_options = SinkOptions { format: arguments.output_format(), shape, ids: source.id_kind() };
+    let bar = texts_bar(source.size_hint_bytes(), arguments.quiet || !std::io::stderr().is_terminal());
+    let receiver = Receiver {
+        sink: Sink::create(&arguments.output(), &sink_options)?,
+        finish: finish(precision, ranges.map(|path| path.as_path()), dimensions)?,
+        summary: Summary {
+            model: arguments.model.model.clone(),
+            dimensions,
+            threads: embedder.threads(),
+            output: match arguments.output() {
+                Output::File(path) => path.display().to_string(),
+                _ => "-".into(),
+            },
+            ..Summary::default()
+        },
+        bar: &bar,
+        begun: Instant::now(),
+        skip_bad: arguments.skip_bad(),
+        eager: matches!(arguments.output(), Output::Stdout),
+        failure: None,
+    };
+    let outcome = stream(&embedder, source, &options, receiver);
+    bar.finish_and_clear();
+    say(&arguments, &outcome?, embedder.max_length_with(&options)?)
+}
+
+fn finish(precision: PrecisionName, ranges: Option<&Path>, dimensions: usize) -> Result<Finish> {
+    match (precision, ranges) {
+        (PrecisionName::Int8, None) => Ok(Finish::Int8Later(Spool::new(dimensions)?)),
+        (PrecisionName::Int8, Some(path)) => {
+            let name = path.display();
+            let text = std::fs::read_to_string(path).with_context(|| format!("{name}"))?;
+            let ranges: Ranges = serde_json::from_str(&text)
+                .with_context(|| format!("{name}: expected {{\"min\": [..], \"max\": [..]}}"))?;
+            if ranges.min.len() != dimensions || ranges.max.len() != dimensions {
+                let found = (ranges.min.len(), ranges.max.len());
+                bail!("{name}: expected {dimensions} values in min and max, found {found:?}");
+            }
+            Ok(Finish::Int8(ranges))
+        }
+        (_, Some(_)) => bail!("--int8-ranges goes with --precision int8"),
+        (PrecisionName::Binary, None) => Ok(Finish::Binary),
+        (PrecisionName::F32, None) => Ok(Finish::F32),
+    }
+}
+
+/// Runs everything; whatever fails, nothing is left under the output's final name.
+fn stream(
+    embedder: &Embedder,
+    source: Source,
+    options: &EmbedOptions,
+    mut receiver: Receiver<'_>,
+) -> Result<Summary> {
+    let bar = receiver.bar.clone();
+    let source = Mutex::new((source, None));
+    let next = || {
+        let mut guard = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (source, failed) = &mut *guard;
+        let row = source.next();
+        bar.set_position(source.bytes_read());
+        match row? {
+            Ok(item) => Some(Text { text: item.text, words: item.words, tag: (item.id, item.row) }),
+            Err(error) => {
+                *failed = Some(error);
+                None
+            }
+        }
+    };
+    embedder.embed_stream(options, next, |(id, row), records| receiver.take(&id, row, records))?;
+    let (source, failed) = source.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(failure) = receiver.failure {
+        return Err(failure);
+    }
+    if let Some(failed) = failed {
+        receiver.sink.flush()?;
+        return Err(failed).context("--skip-bad passes over rows that cannot be read");
+    }
+    receiver.summary.skipped += source.skipped() as u64;
+    if let Some(first) = source.first_skipped() {
+        receiver.bar.suspend(|| eprintln!("contexture: skipped: {first}"));
+    }
+    let Receiver { mut sink, finish, mut summary, begun, .. } = receiver;
+    if let Finish::Int8Later(spool) = finish {
+        spool.drain(|id, record| Ok(sink.write(id, record)?))?;
+    }
+    summary.output_bytes = sink.finish()?.bytes;
+    summary.took(begun.elapsed());
+    Ok(summary)
+}
+
+impl Receiver<'_> {
+    fn take(
+        &mut self,
+        id: &Id,
+        row: usize,
+        records: Result<Vec<Record>, EngineError>,
+    ) -> ControlFlow<()> {
+        let outcome = match records {
+            Ok(records) => self.write(id, records),
+            Err(EngineError::TooLong { tokens, limit, .. }) if self.skip_bad => {
+                self.summary.skipped += 1;
+                let why = format!("row {row}: {tokens} tokens, and the limit is {limit}");
+                self.bar.suspend(|| eprintln!("contexture: skipped: {why}"));
+                Ok(())
+            }
+            Err(error) => Err(anyhow::Error::from(error).context(format!("row {row}"))),
+        };
+        match outcome {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn write(&mut self, id: &Id, records: Vec<Record>) -> Result<()> {
+        self.summary.add(&records);
+        self.bar.set_message(rate(self.summary.texts, self.begun.elapsed()));
+        for mut record in records {
+            let vector = match (&self.finish, &record.embedding) {
+                (Finish::Binary, Some(Vector::F32(vector))) => Some(Vector::Binary(binary(vector))),
+                (Finish::Int8(ranges), Some(Vector::F32(vector))) => {
+                    Some(Vector::Int8(ranges.int8(vector)))
+                }
+                _ => None,
+            };
+            if vector.is_some() {
+                record.embedding = vector;
+            }
+            match &mut self.finish {
+                Finish::Int8Later(spool) => spool.add(id, record)?,
+                _ => self.sink.write(id, &record)?,
+            }
+        }
+        if self.eager {
+            self.sink.flush()?;
+        }
+        Ok(())
+    }
+}
+
+fn say(arguments: &EmbedArguments, summary: &Summary, limit: usize) -> Result<()> {
+    for warning in summary.warnings(limit) {
+        eprintln!("contexture: {warning}");
+    }
+    match (arguments.json, arguments.output()) {
+        (true, Output::File(_)) => println!("{}", serde_json::to_string(summary)?),
+        (true, _) => eprintln!("{}", serde_json::to_string(summary)?),
+        (false, _) if !arguments.quiet => eprintln!("contexture: {}", summary.line()),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A signal drops nothing, so the partial file would stay.
+fn remove_partials_on_interrupt() {
+    let handler = || {
+        contexture_bulk::discard_partials();
+        std::process::exit(130);
+    };
+    // Where a handler is set already, the run goes on without ours.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Whether the error says that nobody reads our output any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<BulkError>().is_some_and(BulkError::is_broken_pipe)
+}
