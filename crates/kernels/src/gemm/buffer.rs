@@ -1,0 +1,74 @@
+//! Aligned memory for packed weights and tiles: whole cache lines, and whole large pages where
+//! there is enough of it (large pages spare most of the page faults at start and the misses of
+//! the address cache while weights stream).
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+const LINE: usize = 64;
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Zeroed f32 values that begin on a cache line.
+pub struct Buffer {
+    data: NonNull<f32>,
+    len: usize,
+}
+
+// SAFETY: it owns its memory as a Vec does.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
+        let layout = Self::layout(len);
+        // SAFETY: the layout is never of size zero.
+        let data = unsafe { alloc_zeroed(layout) };
+        let Some(data) = NonNull::new(data.cast::<f32>()) else { handle_alloc_error(layout) };
+        if layout.align() == LARGE_PAGE {
+            ask_for_large_pages(data.as_ptr().cast(), layout.size());
+        }
+        Self { data, len }
+    }
+
+    fn layout(len: usize) -> Layout {
+        let bytes = (len * size_of::<f32>()).max(LINE);
+        let align = if bytes >= LARGE_PAGE { LARGE_PAGE } else { LINE };
+        Layout::from_size_align(bytes, align).expect("a buffer's size fits the address space")
+    }
+
+    /// The values.
+    pub fn as_slice(&self) -> &[f32] {
+        // SAFETY: `len` initialised values, owned.
+        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
+    }
+
+    /// The values, to be written.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: `len` initialised values, owned and borrowed once.
+        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: allocated with the same layout.
+        unsafe { dealloc(self.data.as_ptr().cast(), Self::layout(self.len)) }
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Buffer({} values)", self.len)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn ask_for_large_pages(at: *mut u8, bytes: usize) {
+    // SAFETY: the range was just allocated; the advice changes no contents, and a refusal is fine.
+    unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_large_pages(_at: *mut u8, _bytes: usize) {}

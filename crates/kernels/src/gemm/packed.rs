@@ -1,0 +1,188 @@
+//! Weights laid out for the product kernel.
+//!
+//! `W [outputs, inputs]` is cut into panels of `width` outputs; a panel holds its weights input by
+//! input, `[inputs, width]`, so that the kernel reads it from front to back with whole vectors:
+//! `data[panel * inputs * width + input * width + lane] = W[panel * width + lane, input]`. The
+//! last panel is filled up with zeros. The width belongs to the instruction set.
+
+use std::sync::Arc;
+
+use super::buffer::Buffer;
+use super::tile;
+use crate::Pool;
+use crate::isa::{Isa, Kernel, Simd, dispatch_on};
+
+/// `[outputs, inputs]`, packed for [`linear`](super::linear). Cheap to clone.
+#[derive(Clone)]
+pub struct PackedMatrix {
+    outputs: usize,
+    inputs: usize,
+    isa: Isa,
+    data: Arc<Buffer>,
+    offset: usize,
+}
+
+impl PackedMatrix {
+    /// Packs `[outputs, inputs]`, row-major, for this process's instruction set.
+    ///
+    /// # Panics
+    /// Where the length is not `outputs * inputs`.
+    pub fn pack(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        Self::pack_for(Isa::current(), weights, outputs, inputs)
+    }
+
+    /// Packs for a given instruction set, for tests and comparisons.
+    ///
+    /// # Panics
+    /// Where this machine cannot run it, or the length is not `outputs * inputs`.
+    pub fn pack_for(isa: Isa, weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        let all = [(weights, outputs, inputs)];
+        Self::pack_all_for(isa, &Pool::new(1), &all).remove(0)
+    }
+
+    /// Packs several matrices `(weights, outputs, inputs)` into one piece of memory on all threads
+    /// of the pool: the fastest way to start a model.
+    ///
+    /// # Panics
+    /// Where a length is not `outputs * inputs`.
+    pub fn pack_all(pool: &Pool, matrices: &[(&[f32], usize, usize)]) -> Vec<Self> {
+        Self::pack_all_for(Isa::current(), pool, matrices)
+    }
+
+    fn pack_all_for(isa: Isa, pool: &Pool, matrices: &[(&[f32], usize, usize)]) -> Vec<Self> {
+        let width = tile::panel_width(isa);
+        let mut length = 0;
+        let mut offsets = Vec::with_capacity(matrices.len());
+        let mut panels = Vec::new();
+        for (index, &(weights, outputs, inputs)) in matrices.iter().enumerate() {
+            let found = weights.len();
+            assert!(found == outputs * inputs, "[{outputs}, {inputs}] weights: found {found}");
+            offsets.push(length);
+            for panel in 0..outputs.div_ceil(width) {
+                panels.push((index, panel, length));
+                length += inputs * width;
+            }
+        }
+        // Panels begin on cache lines: `width` is a whole number of them.
+        let mut data = Buffer::zeroed(length);
+        let to = Target(data.as_mut_slice().as_mut_ptr());
+        // A few panels a task: enough tasks to share, few enough to claim.
+        let step = panels.len().div_ceil(pool.threads() * 16).max(1);
+        pool.run(panels.len().div_ceil(step), &|task| {
+            for &(index, panel, at) in panels.iter().skip(task * step).take(step) {
+                let (weights, outputs, inputs) = matrices[index];
+                let first = panel * width;
+                let rows = (outputs - first).min(width);
+                // SAFETY: each panel has its own part of the buffer.
+                let to = unsafe { to.part(at, inputs * width) };
+                let rows = &weights[first * inputs..(first + rows) * inputs];
+                dispatch_on(isa, PackPanel { rows, inputs, width, to });
+            }
+        });
+        let data = Arc::new(data);
+        let packed = |(&(_, outputs, inputs), offset): (&(&[f32], usize, usize), usize)| Self {
+            outputs,
+            inputs,
+            isa,
+            data: data.clone(),
+            offset,
+        };
+        matrices.iter().zip(offsets).map(packed).collect()
+    }
+
+    /// The number of outputs, the width of `y`.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The number of inputs, the width of `x`.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The instruction set it was packed for, on which its products run.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Outputs in a panel.
+    pub(crate) fn width(&self) -> usize {
+        tile::panel_width(self.isa)
+    }
+
+    /// The number of panels.
+    pub(crate) fn panels(&self) -> usize {
+        self.outputs.div_ceil(self.width())
+    }
+
+    /// All panels.
+    pub(crate) fn data(&self) -> &[f32] {
+        let length = self.panels() * self.inputs * self.width();
+        &self.data.as_slice()[self.offset..self.offset + length]
+    }
+}
+
+impl std::fmt::Debug for PackedMatrix {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "PackedMatrix[{}, {}] for {}", self.outputs, self.inputs, self.isa)
+    }
+}
+
+/// Memory that several tasks write to, each its own part.
+#[derive(Clone, Copy)]
+pub(crate) struct Target(pub(crate) *mut f32);
+
+// SAFETY: parts are disjoint by the callers of `part`, and the memory outlives the region.
+unsafe impl Send for Target {}
+// SAFETY: as above.
+unsafe impl Sync for Target {}
+
+impl Target {
+    /// # Safety
+    /// The place lies inside the memory.
+    pub(crate) unsafe fn at(self, at: usize) -> *mut f32 {
+        // SAFETY: promised by the caller.
+        unsafe { self.0.add(at) }
+    }
+
+    /// # Safety
+    /// The range lies inside the memory, which outlives the answer, and no other part that is in
+    /// use overlaps it.
+    pub(crate) unsafe fn part<'a>(self, at: usize, length: usize) -> &'a mut [f32] {
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(at), length) }
+    }
+}
+
+struct PackPanel<'a> {
+    rows: &'a [f32],
+    inputs: usize,
+    width: usize,
+    to: &'a mut [f32],
+}
+
+impl Kernel for PackPanel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { rows, inputs, width, to } = self;
+        let count = rows.len().checked_div(inputs).unwrap_or(0);
+        let whole = count / S::LANES * S::LANES;
+        let quads = inputs / 4 * 4;
+        for input in (0..quads).step_by(4) {
+            for row in (0..whole).step_by(S::LANES) {
+                // SAFETY: LANES rows of at least 4 more inputs, and 4 rows of LANES places.
+                unsafe {
+                    let from = rows.as_ptr().add(row * inputs + input);
+                    s.transpose4(from, inputs, to.as_mut_ptr().add(input * width + row), width);
+                }
+            }
+        }
+        for row in 0..count {
+            let done = if row < whole { quads } else { 0 };
+            for input in done..inputs {
+                to[input * width + row] = rows[row * inputs + input];
+            }
+        }
+    }
+}

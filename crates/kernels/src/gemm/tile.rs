@@ -1,0 +1,193 @@
+//! The product kernel: `y[r, c] = sum_k x[r, k] w[k, c] + bias[c]` for a tile of at most `ROWS`
+//! rows and one panel of columns, all sums held in registers.
+//!
+//! The form is that of Goto and van de Geijn 2008 (a register tile that streams a packed panel),
+//! without a split of k: each element is one chain of fused multiply-adds in the order of k,
+//! whatever the tile's height, so that a row's result does not depend on its neighbours.
+//!
+//! Registers: AVX-512 14 x 2 of 32 sums, AVX2 6 x 2 of 16, NEON 8 x 3 of 32, plain 2 x 2.
+//! Cost: 2 * rows * columns * k operations; reads k * (columns + rows) values.
+
+use super::epilogue::{self, Activation, Area};
+use crate::isa::{Isa, Simd};
+
+/// Vectors in a panel.
+pub(crate) const fn panel_vectors(isa: Isa) -> usize {
+    match isa {
+        Isa::Neon => 3,
+        _ => 2,
+    }
+}
+
+/// Outputs in a panel.
+pub(crate) const fn panel_width(isa: Isa) -> usize {
+    let lanes = match isa {
+        Isa::Avx512 => 16,
+        Isa::Neon => 4,
+        Isa::Avx2 | Isa::Plain => 8,
+    };
+    lanes * panel_vectors(isa)
+}
+
+/// Rows of the highest tile.
+pub(crate) const fn tile_rows(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512 => 14,
+        Isa::Neon => 8,
+        Isa::Avx2 => 6,
+        Isa::Plain => 2,
+    }
+}
+
+/// A rectangle of rows and panels to compute.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    /// `[rows, inputs]` with a stride.
+    pub(crate) x: *const f32,
+    pub(crate) x_stride: usize,
+    pub(crate) rows: usize,
+    pub(crate) inputs: usize,
+    /// The first of the panels, one after the other.
+    pub(crate) panels: *const f32,
+    /// Columns from the first panel on; the last panel may be cut.
+    pub(crate) columns: usize,
+    /// `[columns]`, or null.
+    pub(crate) bias: *const f32,
+    pub(crate) activation: Activation,
+    /// `[rows, columns]` with a stride, or null.
+    pub(crate) residual: *const f32,
+    pub(crate) residual_stride: usize,
+    pub(crate) out: *mut f32,
+    pub(crate) out_stride: usize,
+}
+
+/// Computes a block: panels outside, so that a panel is fetched once and serves all rows.
+///
+/// # Safety
+/// All pointers are valid for the shapes that they are described with, `out` for this thread
+/// alone.
+#[inline(always)]
+pub(crate) unsafe fn block<S: Simd>(s: S, block: Block) {
+    let width = panel_width(S::ISA);
+    let tiles = block.rows.div_ceil(tile_rows(S::ISA));
+    for first in (0..block.columns).step_by(width) {
+        let columns = (block.columns - first).min(width);
+        for tile in 0..tiles {
+            // Heights that differ by one at most: no thin tile at the end.
+            let row = tile * block.rows / tiles;
+            let rows = (tile + 1) * block.rows / tiles - row;
+            // SAFETY: inside the block.
+            unsafe {
+                let area = Area {
+                    at: block.out.add(row * block.out_stride + first),
+                    stride: block.out_stride,
+                    rows,
+                    columns,
+                };
+                let product = Product {
+                    x: block.x.add(row * block.x_stride),
+                    x_stride: block.x_stride,
+                    inputs: block.inputs,
+                    panel: block.panels.add(first * block.inputs),
+                    bias: if block.bias.is_null() { block.bias } else { block.bias.add(first) },
+                };
+                match S::ISA {
+                    Isa::Neon => tile_of::<S, 3>(s, product, area),
+                    _ => tile_of::<S, 2>(s, product, area),
+                }
+                epilogue::activate(s, block.activation, area);
+                if !block.residual.is_null() {
+                    let from = block.residual.add(row * block.residual_stride + first);
+                    epilogue::add(s, from, block.residual_stride, area);
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Product {
+    x: *const f32,
+    x_stride: usize,
+    inputs: usize,
+    panel: *const f32,
+    bias: *const f32,
+}
+
+macro_rules! by_height {
+    ($s:ident, $product:ident, $area:ident, $($rows:literal)*) => {
+        match $area.rows {
+            $($rows if $rows <= const { tile_rows(S::ISA) } => {
+                // SAFETY: as the caller promises.
+                unsafe { tile::<S, $rows, VECTORS>($s, $product, $area) }
+            })*
+            _ => {}
+        }
+    };
+}
+
+/// # Safety
+/// As [`block`].
+#[inline(always)]
+unsafe fn tile_of<S: Simd, const VECTORS: usize>(s: S, product: Product, area: Area) {
+    by_height!(s, product, area, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+}
+
+/// # Safety
+/// As [`block`], for exactly `ROWS` rows.
+#[inline(always)]
+unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, p: Product, area: Area) {
+    let mut sums = [[s.splat(0.0); VECTORS]; ROWS];
+    let mut w = p.panel;
+    // SAFETY: `inputs` steps through a panel of as many rows; the rest as the caller promises.
+    unsafe {
+        let mut x = p.x;
+        for _ in 0..p.inputs {
+            let mut column = [s.splat(0.0); VECTORS];
+            for (v, column) in column.iter_mut().enumerate() {
+                *column = s.load_ptr(w.add(v * S::LANES));
+            }
+            // Two kilobytes ahead: a panel that comes from beyond L2 is on its way in time.
+            s.prefetch(w.wrapping_add(512));
+            s.prefetch(w.wrapping_add(512 + 16));
+            for r in 0..ROWS {
+                let element = s.splat(*x.add(r * p.x_stride));
+                for v in 0..VECTORS {
+                    sums[r][v] = s.fma(element, column[v], sums[r][v]);
+                }
+            }
+            w = w.add(VECTORS * S::LANES);
+            x = x.add(1);
+        }
+        if area.columns == VECTORS * S::LANES {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    let sum = with_bias(s, sums[r][v], p.bias, v * S::LANES, S::LANES);
+                    s.store_ptr(sum, area.at.add(r * area.stride + v * S::LANES));
+                }
+            }
+        } else {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    let left = area.columns.saturating_sub(v * S::LANES);
+                    let sum = with_bias(s, sums[r][v], p.bias, v * S::LANES, left);
+                    s.store_first(sum, area.at.wrapping_add(r * area.stride + v * S::LANES), left);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `bias` is null or valid for `at + left` values.
+#[inline(always)]
+unsafe fn with_bias<S: Simd>(s: S, sum: S::V, bias: *const f32, at: usize, left: usize) -> S::V {
+    if bias.is_null() {
+        return sum;
+    }
+    // SAFETY: promised by the caller.
+    unsafe {
+        let bias = bias.wrapping_add(at);
+        s.add(sum, if left >= S::LANES { s.load_ptr(bias) } else { s.load_first(bias, left) })
+    }
+}
