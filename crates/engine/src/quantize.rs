@@ -52,9 +52,9 @@ impl Ranges {
             .zip(bounds)
             .map(|(value, (min, max))| {
                 let step = (max - min) / 255.0;
-                // A dimension that never varies has step 0: its one value is the least one.
-                let level = if step > 0.0 { ((value - min) / step).floor() } else { 0.0 };
-                (level.clamp(0.0, 255.0) as i32 - 128) as i8
+                // A dimension that never varies would divide by 0: the reference takes 1.
+                let step = if step == 0.0 { 1.0 } else { step };
+                (((value - min) / step).floor().clamp(0.0, 255.0) as i32 - 128) as i8
             })
             .collect()
     }

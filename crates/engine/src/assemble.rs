@@ -1,0 +1,128 @@
+//! From rows to records: word and token vectors with their texts and spans.
+
+use contexture_nn::Rows;
+use contexture_text::{Piece, Tokenizer, align, words};
+
+use crate::{Record, Span, Unit, Vector};
+
+/// What a text brings along: itself, and the user's own words where they were given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) words: Option<&'a [Span]>,
+}
+
+/// How finer vectors are finished.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finish {
+    pub(crate) dimensions: usize,
+    pub(crate) normalize: bool,
+}
+
+impl Finish {
+    /// Cuts to the asked dimensions, then scales to unit length where asked.
+    pub(crate) fn apply(&self, vector: &[f32]) -> Vec<f32> {
+        let mut vector = vector[..self.dimensions.min(vector.len())].to_vec();
+        if self.normalize {
+            scale_to_unit(&mut vector);
+        }
+        vector
+    }
+}
+
+/// The smallest length that is divided by, as in torch's `normalize`: zero stays zero.
+const LEAST_LENGTH: f32 = 1e-12;
+
+pub(crate) fn scale_to_unit(vector: &mut [f32]) {
+    let length = vector.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt() as f32;
+    let length = length.max(LEAST_LENGTH);
+    vector.iter_mut().for_each(|v| *v /= length);
+}
+
+/// The record of one piece of a text, without vectors yet.
+pub(crate) fn record(piece: &Piece) -> Record {
+    Record {
+        embedding: None,
+        tokens: piece.tokens,
+        tokens_used: piece.tokens_used,
+        truncated: piece.truncated,
+        span: piece.span,
+        chunk: piece.chunk,
+        words: None,
+        tokens_detail: None,
+    }
+}
+
+/// The sentence vector, finished.
+pub(crate) fn sentence(vector: &[f32], finish: Finish) -> Vector {
+    Vector::F32(finish.apply(vector))
+}
+
+/// One vector a token; `hidden` holds the piece's rows from `first` on.
+pub(crate) fn token_units(
+    piece: &Piece,
+    tokenizer: &Tokenizer,
+    hidden: &Rows,
+    first: usize,
+    finish: Finish,
+) -> Vec<Unit> {
+    piece
+        .ids
+        .iter()
+        .zip(&piece.spans)
+        .enumerate()
+        .map(|(at, (id, span))| Unit {
+            text: tokenizer.token(*id).unwrap_or_default().to_string(),
+            span: *span,
+            embedding: finish.apply(hidden.row(first + at)),
+        })
+        .collect()
+}
+
+/// One vector a word of the user's: the mean of its tokens' vectors. Words outside of the piece
+/// are left out; words inside of it that have no token keep their place with no vector.
+pub(crate) fn word_units(
+    piece: &Piece,
+    subject: Subject<'_>,
+    hidden: &Rows,
+    first: usize,
+    finish: Finish,
+) -> Vec<Unit> {
+    let found;
+    let spans: &[Span] = match subject.words {
+        Some(spans) => spans,
+        None => {
+            found = words(subject.text);
+            &found
+        }
+    };
+    let inside: Vec<Span> = spans
+        .iter()
+        .copied()
+        .filter(|word| piece.chunk_holds(*word) || (!piece.is_chunk() && piece.truncated))
+        .collect();
+    align(subject.text, &inside, &piece.spans)
+        .into_iter()
+        .zip(inside)
+        .map(|([from, to], span)| Unit {
+            text: subject.text[span[0]..span[1]].to_string(),
+            span: Some(span),
+            embedding: if from < to {
+                finish.apply(&mean(hidden, first + from, first + to))
+            } else {
+                Vec::new()
+            },
+        })
+        .collect()
+}
+
+/// The mean of rows `from .. to`, summed in their order.
+fn mean(hidden: &Rows, from: usize, to: usize) -> Vec<f32> {
+    let mut sum = hidden.row(from).to_vec();
+    for at in from + 1..to {
+        sum.iter_mut().zip(hidden.row(at)).for_each(|(a, b)| *a += b);
+    }
+    let count = (to - from) as f32;
+    sum.iter_mut().for_each(|v| *v /= count);
+    sum
+}

@@ -1,0 +1,71 @@
+//! What can go wrong between a text and its vectors.
+
+use contexture_hub::HubError;
+use contexture_model::ModelError;
+use contexture_text::TextError;
+
+/// An error of the engine: it names the place, what was found, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The model could not be found or fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The tokenizer could not be opened or used.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// The model could not be opened.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A text is longer than the limit, and cutting was not allowed.
+    #[error(
+        "text {index}: {tokens} tokens, and the limit is {limit}; cut it (truncate), split it \
+         (chunk), or raise the maximum length"
+    )]
+    TooLong {
+        /// The text's number in the call, from 0.
+        index: usize,
+        /// Its tokens, special tokens counted.
+        tokens: usize,
+        /// The most that the model takes.
+        limit: usize,
+    },
+    /// A setting that this model cannot honour.
+    #[error("{setting}: found {found}; this model takes {supported}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// What was asked for.
+        found: String,
+        /// What is possible.
+        supported: String,
+    },
+    /// The tokenizer and the weights are not of one model.
+    #[error(
+        "the tokenizer gives token {id}, and the model's vocabulary has {vocabulary} entries: \
+         tokenizer.json and the weights are not of one model"
+    )]
+    Vocabulary {
+        /// The token.
+        id: u32,
+        /// The rows of the embedding table.
+        vocabulary: usize,
+    },
+    /// The model computed NaN or an infinity.
+    #[error(
+        "text {index}: the model computed a value that is not finite; its weights may be damaged \
+         (contexture pull --force fetches them again)"
+    )]
+    NotFinite {
+        /// The text's number in the call, from 0.
+        index: usize,
+    },
+    /// A fault of Contexture itself, caught at this batch.
+    #[error("text {index}: internal fault: {what}; please report it with the text")]
+    Internal {
+        /// The first text of the batch that failed.
+        index: usize,
+        /// The panic's message.
+        what: String,
+    },
+}
