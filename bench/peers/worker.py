@@ -104,16 +104,16 @@ class Worker:
 
     def run(self, request):
         batch, options = self.sets[request["set"]], request.get("options", {})
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         if isinstance(self.peer, Processes):
             result = self.peer.embed_set(request["set"], options)
         else:
             result = self.peer.embed(batch["texts"], batch["max_length"], options)
             if "into" in batch:
                 batch["into"][batch["rows"]] = result
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         self.results[request["set"]] = result
-        return {"seconds": seconds}
+        return {"seconds": seconds} if isinstance(self.peer, Processes) else {"seconds": seconds, "cpu_seconds": cpu}
 
     def vectors(self, request):
         return {"vectors": self.results[request["set"]][: request["n"]].tolist()}
