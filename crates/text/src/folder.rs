@@ -1,0 +1,107 @@
+//! Reading the files of a model folder: regular files only, beneath the folder, of bounded size.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::TextError;
+
+/// The largest tokenizers in use are some 35 MB.
+pub(crate) const TOKENIZER_LIMIT: u64 = 128 << 20;
+/// Settings are a few kilobytes; those with many added tokens reach some hundreds.
+pub(crate) const SETTINGS_LIMIT: u64 = 16 << 20;
+
+/// The text of `folder/name`, or `None` where there is no such file.
+pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Option<String>, TextError> {
+    let path = folder.join(name);
+    let failed = |source| TextError::Read { path: path.clone(), source };
+    match fs::symlink_metadata(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+        Ok(_) => {}
+    }
+    let target = fs::canonicalize(&path).map_err(failed)?;
+    let root = root_of(&fs::canonicalize(folder).map_err(failed)?);
+    if !target.starts_with(&root) {
+        return Err(TextError::Outside { path, target });
+    }
+    let kind = fs::metadata(&target).map_err(failed)?;
+    if !kind.is_file() {
+        let found = if kind.is_dir() { "a folder" } else { "a pipe, socket or device" };
+        return Err(TextError::NotAFile { path, found });
+    }
+    if kind.len() > limit {
+        return Err(TextError::TooLarge { path, bytes: kind.len(), limit });
+    }
+    let mut bytes = Vec::with_capacity(kind.len() as usize + 1);
+    let file = File::open(&target).map_err(failed)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(TextError::TooLarge { path, bytes: bytes.len() as u64, limit });
+    }
+    String::from_utf8(bytes).map(Some).map_err(|e| TextError::Malformed {
+        path,
+        reason: format!("not UTF-8 from byte {}", e.utf8_error().valid_up_to()),
+    })
+}
+
+/// Where the files of `folder` may lie. A snapshot in the Hugging Face cache holds links into
+/// `blobs` of the same `models--*` repository; any other folder only itself.
+fn root_of(folder: &Path) -> PathBuf {
+    let revision = folder
+        .ancestors()
+        .find(|at| at.parent().and_then(Path::file_name).is_some_and(|name| name == "snapshots"));
+    let repository = revision.and_then(|at| at.parent()?.parent());
+    match repository {
+        Some(at) if at.file_name().is_some_and(|n| n.to_string_lossy().starts_with("models--")) => {
+            at.to_path_buf()
+        }
+        _ => folder.to_path_buf(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_stay_in_the_folder_or_in_its_cache() {
+        let base = tempfile::tempdir().unwrap();
+        let model = base.path().join("model");
+        fs::create_dir(&model).unwrap();
+        fs::write(base.path().join("secret"), "x").unwrap();
+        fs::write(model.join("inside"), "y").unwrap();
+        symlink("../secret", model.join("out")).unwrap();
+        symlink("inside", model.join("in")).unwrap();
+        symlink("nowhere", model.join("dangling")).unwrap();
+        symlink("loop", model.join("loop")).unwrap();
+        fs::create_dir(model.join("folder")).unwrap();
+        assert!(matches!(read(&model, "out", 9), Err(TextError::Outside { .. })));
+        assert_eq!(read(&model, "in", 9).unwrap().unwrap(), "y");
+        assert!(matches!(read(&model, "dangling", 9), Err(TextError::Read { .. })));
+        assert!(matches!(read(&model, "loop", 9), Err(TextError::Read { .. })));
+        assert!(matches!(read(&model, "folder", 9), Err(TextError::NotAFile { .. })));
+        assert!(matches!(read(&model, "inside", 0), Err(TextError::TooLarge { .. })));
+        assert!(read(&model, "absent", 9).unwrap().is_none());
+
+        let cache = base.path().join("models--a--b");
+        let snapshot = cache.join("snapshots/abc");
+        fs::create_dir_all(&snapshot).unwrap();
+        fs::create_dir(cache.join("blobs")).unwrap();
+        fs::write(cache.join("blobs/1"), "z").unwrap();
+        symlink("../../blobs/1", snapshot.join("file")).unwrap();
+        symlink("../../../secret", snapshot.join("out")).unwrap();
+        assert_eq!(read(&snapshot, "file", 9).unwrap().unwrap(), "z");
+        assert!(matches!(read(&snapshot, "out", 9), Err(TextError::Outside { .. })));
+    }
+
+    #[test]
+    fn text_must_be_utf8() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join("f"), b"ab\xff").unwrap();
+        let error = read(base.path(), "f", 9).unwrap_err().to_string();
+        assert!(error.contains("byte 2"), "{error}");
+    }
+}
