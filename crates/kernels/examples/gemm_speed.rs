@@ -29,14 +29,16 @@ fn best(mut run: impl FnMut()) -> f64 {
     let begin = Instant::now();
     run();
     let once = begin.elapsed().as_secs_f64().max(1e-7);
-    let repeats = (2e-3 / once).clamp(1.0, 200.0) as usize;
-    (0..40)
-        .map(|_| {
-            let begin = Instant::now();
-            (0..repeats).for_each(|_| run());
-            begin.elapsed().as_secs_f64() / repeats as f64
-        })
-        .fold(f64::INFINITY, f64::min)
+    let repeats = (2e-4 / once).clamp(1.0, 50.0) as usize;
+    let mut best = f64::INFINITY;
+    let mut samples = 0;
+    while samples < 10 || (begin.elapsed().as_secs_f64() < 0.06 && samples < 400) {
+        let begin = Instant::now();
+        (0..repeats).for_each(|_| run());
+        best = best.min(begin.elapsed().as_secs_f64() / repeats as f64);
+        samples += 1;
+    }
+    best
 }
 
 fn products(threads: usize, peak: f64) {

@@ -1,14 +1,15 @@
-//! Aligned memory for packed weights and tiles: whole cache lines, and whole large pages where
+//! Aligned memory for packed weights, and scratch for tiles: whole cache lines, and whole large pages where
 //! there is enough of it (large pages spare most of the page faults at start and the misses of
 //! the address cache while weights stream).
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
 const LINE: usize = 64;
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Zeroed f32 values that begin on a cache line.
+/// Initialised f32 values that begin on a cache line.
 pub struct Buffer {
     data: NonNull<f32>,
     len: usize,
@@ -22,13 +23,23 @@ unsafe impl Sync for Buffer {}
 impl Buffer {
     /// `len` zeros.
     pub fn zeroed(len: usize) -> Self {
+        // SAFETY: all values are written.
+        unsafe { Self::filled(len, |data| data.write_bytes(0, len)) }
+    }
+
+    /// `len` values that `fill` writes, each memory page touched by whoever writes it first.
+    ///
+    /// # Safety
+    /// `fill` writes all `len` values.
+    pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(*mut f32)) -> Self {
         let layout = Self::layout(len);
         // SAFETY: the layout is never of size zero.
-        let data = unsafe { alloc_zeroed(layout) };
+        let data = unsafe { alloc(layout) };
         let Some(data) = NonNull::new(data.cast::<f32>()) else { handle_alloc_error(layout) };
         if layout.align() == LARGE_PAGE {
             ask_for_large_pages(data.as_ptr().cast(), layout.size());
         }
+        fill(data.as_ptr());
         Self { data, len }
     }
 
@@ -62,6 +73,35 @@ impl std::fmt::Debug for Buffer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Buffer({} values)", self.len)
     }
+}
+
+/// What a thread's scratch is for; each has its own memory, so that both can be in use at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Scratch {
+    /// Inner activations of a feed-forward tile.
+    Inner,
+    /// Rows copied to a better stride.
+    Rows,
+}
+
+thread_local! {
+    static SCRATCH: [RefCell<Buffer>; 2] =
+        [RefCell::new(Buffer::zeroed(0)), RefCell::new(Buffer::zeroed(0))];
+}
+
+/// Calls `f` with at least `len` values of this thread's scratch, grown where needed; their
+/// contents are old.
+pub(crate) fn with_scratch<T>(what: Scratch, len: usize, f: impl FnOnce(&mut [f32]) -> T) -> T {
+    SCRATCH.with(|scratch| match scratch[what as usize].try_borrow_mut() {
+        Ok(mut buffer) => {
+            if buffer.len < len {
+                *buffer = Buffer::zeroed(len);
+            }
+            f(&mut buffer.as_mut_slice()[..len])
+        }
+        // One use inside another is not done; if it ever is, it must still be right.
+        Err(_) => f(Buffer::zeroed(len).as_mut_slice()),
+    })
 }
 
 #[cfg(target_os = "linux")]

@@ -10,11 +10,9 @@
 //! work on one text; the result is the same to the bit.
 //! Cost: `2 * rows * (hidden * inner + inner * outputs)` operations (gated: the first term twice).
 
-use std::cell::RefCell;
-
-use super::buffer::Buffer;
+use super::buffer::{Scratch, with_scratch};
 use super::epilogue::{self, Activation, Area, Epilogue};
-use super::linear::{Run, linear_strided, part};
+use super::linear::{linear_strided, part, run};
 use super::packed::{PackedMatrix, Target};
 use super::tile;
 use crate::Pool;
@@ -36,24 +34,6 @@ pub struct FeedForward<'a> {
     pub second: &'a PackedMatrix,
     /// `[outputs]`
     pub second_bias: Option<&'a [f32]>,
-}
-
-thread_local! {
-    static INNER: RefCell<Buffer> = RefCell::new(Buffer::zeroed(0));
-}
-
-/// Calls `f` with this thread's scratch of at least `len` values, grown where needed.
-fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f32]) -> T) -> T {
-    INNER.with(|inner| match inner.try_borrow_mut() {
-        Ok(mut inner) => {
-            if inner.as_slice().len() < len {
-                *inner = Buffer::zeroed(len);
-            }
-            f(&mut inner.as_mut_slice()[..len])
-        }
-        // Two networks on one thread at once cannot happen; if it does, it must still be right.
-        Err(_) => f(Buffer::zeroed(len).as_mut_slice()),
-    })
 }
 
 /// Computes `out = second(inner(first(x))) + residual`; x `[rows, hidden]`, out and residual
@@ -80,7 +60,7 @@ pub fn feed_forward(
     pool.run(tiles.count, &|index| {
         let row = index * rows / tiles.count;
         let count = (index + 1) * rows / tiles.count - row;
-        with_scratch(tiles.rows * network.stride(), |inner| {
+        with_scratch(Scratch::Inner, tiles.rows * network.stride(), |inner| {
             // SAFETY: shapes were checked; each tile writes its own rows.
             let tile = unsafe {
                 let x = x.as_ptr().add(row * inputs);
@@ -117,7 +97,7 @@ fn by_map(
     out: &mut [f32],
 ) {
     let (stride, outputs) = (network.stride(), network.second.outputs());
-    with_scratch(rows * stride, |inner| {
+    with_scratch(Scratch::Inner, rows * stride, |inner| {
         let at = inner.as_mut_ptr();
         let first = network.first_epilogue();
         // SAFETY: shapes were checked; the scratch holds `rows` rows at its stride.
@@ -201,13 +181,13 @@ impl Tile<'_> {
         unsafe {
             let from = (x, network.first.inputs());
             let block = part(network.first, &first, row, rows, panels, from, (at, stride));
-            dispatch_on(isa, Run(block));
+            run(isa, block);
             if network.gated {
                 dispatch_on(isa, Gate { network, at, rows });
             }
             let (from, to) = ((at.cast_const(), stride), (out, network.second.outputs()));
             let block = part(network.second, &second, row, rows, second_panels, from, to);
-            dispatch_on(isa, Run(block));
+            run(isa, block);
         }
     }
 }

@@ -5,11 +5,12 @@
 //! that a block of x stays in L2 while all panels pass, and, where there are few rows, into groups
 //! of panels, so that a single text uses all threads. Cuts do not change a bit of the result.
 
+use super::buffer::{Scratch, with_scratch};
 use super::epilogue::Epilogue;
 use super::packed::{PackedMatrix, Target};
 use super::tile::{self, Block};
 use crate::Pool;
-use crate::isa::{Kernel, Simd, dispatch_on};
+use crate::isa::{Isa, Kernel, Simd, dispatch_on};
 use crate::measure;
 
 /// Bytes of x that a block of rows may take.
@@ -84,7 +85,7 @@ pub(crate) unsafe fn linear_strided(
             let out = out.at(row * out_stride);
             let part =
                 part(weights, epilogue, row, end - row, panels, (x, x_stride), (out, out_stride));
-            dispatch_on(weights.isa(), Run(part));
+            run(weights.isa(), part);
         }
     });
 }
@@ -125,8 +126,32 @@ pub(crate) unsafe fn part(
     }
 }
 
-/// Runs a block; made by [`part`] for the instruction set of its weights.
-pub(crate) struct Run(pub(crate) Block);
+/// Runs a block.
+///
+/// Rows that lie a multiple of 4 KiB apart all fall on the same few places of the L1 cache, at
+/// three quarters of the speed: such rows are copied to a better stride first.
+///
+/// # Safety
+/// The block was made by [`part`] from weights packed for `isa`.
+pub(crate) unsafe fn run(isa: Isa, block: Block) {
+    const APART: usize = 4096 / size_of::<f32>();
+    if block.rows <= 4 || !block.x_stride.is_multiple_of(APART) {
+        return dispatch_on(isa, Run(block));
+    }
+    let stride = block.inputs.next_multiple_of(16) + 16;
+    with_scratch(Scratch::Rows, block.rows * stride, |rows| {
+        for (row, to) in rows.chunks_exact_mut(stride).enumerate() {
+            // SAFETY: the block's x has that many rows and inputs.
+            let from = unsafe {
+                std::slice::from_raw_parts(block.x.add(row * block.x_stride), block.inputs)
+            };
+            to[..block.inputs].copy_from_slice(from);
+        }
+        dispatch_on(isa, Run(Block { x: rows.as_ptr(), x_stride: stride, ..block }));
+    });
+}
+
+struct Run(Block);
 
 impl Kernel for Run {
     type Output = ();

@@ -63,22 +63,10 @@ impl PackedMatrix {
                 length += inputs * width;
             }
         }
+        let fill = |to: *mut f32| pack_panels(isa, pool, matrices, &panels, Target(to));
         // Panels begin on cache lines: `width` is a whole number of them.
-        let mut data = Buffer::zeroed(length);
-        let to = Target(data.as_mut_slice().as_mut_ptr());
-        // A few panels a task: enough tasks to share, few enough to claim.
-        let step = panels.len().div_ceil(pool.threads() * 16).max(1);
-        pool.run(panels.len().div_ceil(step), &|task| {
-            for &(index, panel, at) in panels.iter().skip(task * step).take(step) {
-                let (weights, outputs, inputs) = matrices[index];
-                let first = panel * width;
-                let rows = (outputs - first).min(width);
-                // SAFETY: each panel has its own part of the buffer.
-                let to = unsafe { to.part(at, inputs * width) };
-                let rows = &weights[first * inputs..(first + rows) * inputs];
-                dispatch_on(isa, PackPanel { rows, inputs, width, to });
-            }
-        });
+        // SAFETY: panels cover the buffer, and each writes all of its part.
+        let data = unsafe { Buffer::filled(length, fill) };
         let data = Arc::new(data);
         let packed = |(&(_, outputs, inputs), offset): (&(&[f32], usize, usize), usize)| Self {
             outputs,
@@ -144,44 +132,67 @@ impl Target {
         // SAFETY: promised by the caller.
         unsafe { self.0.add(at) }
     }
-
-    /// # Safety
-    /// The range lies inside the memory, which outlives the answer, and no other part that is in
-    /// use overlaps it.
-    pub(crate) unsafe fn part<'a>(self, at: usize, length: usize) -> &'a mut [f32] {
-        // SAFETY: promised by the caller.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(at), length) }
-    }
 }
 
+/// Packs panels `(matrix, panel, place)` in parallel.
+fn pack_panels(
+    isa: Isa,
+    pool: &Pool,
+    matrices: &[(&[f32], usize, usize)],
+    panels: &[(usize, usize, usize)],
+    to: Target,
+) {
+    let width = tile::panel_width(isa);
+    // A few panels a task: enough tasks to share, few enough to claim.
+    let step = panels.len().div_ceil(pool.threads() * 16).max(1);
+    pool.run(panels.len().div_ceil(step), &|task| {
+        for &(index, panel, at) in panels.iter().skip(task * step).take(step) {
+            let (weights, outputs, inputs) = matrices[index];
+            let first = panel * width;
+            let rows = (outputs - first).min(width);
+            let weights = &weights[first * inputs..(first + rows) * inputs];
+            // SAFETY: each panel has its own part of the buffer.
+            let to = unsafe { to.at(at) };
+            dispatch_on(isa, PackPanel { weights, rows, inputs, width, to });
+        }
+    });
+}
+
+/// Writes one panel, `[inputs, width]`, from `[rows, inputs]`.
 struct PackPanel<'a> {
-    rows: &'a [f32],
+    weights: &'a [f32],
+    rows: usize,
     inputs: usize,
     width: usize,
-    to: &'a mut [f32],
+    to: *mut f32,
 }
 
 impl Kernel for PackPanel<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { rows, inputs, width, to } = self;
-        let count = rows.len().checked_div(inputs).unwrap_or(0);
-        let whole = count / S::LANES * S::LANES;
-        let quads = inputs / 4 * 4;
-        for input in (0..quads).step_by(4) {
-            for row in (0..whole).step_by(S::LANES) {
-                // SAFETY: LANES rows of at least 4 more inputs, and 4 rows of LANES places.
-                unsafe {
-                    let from = rows.as_ptr().add(row * inputs + input);
-                    s.transpose4(from, inputs, to.as_mut_ptr().add(input * width + row), width);
+        let Self { weights, rows, inputs, width, to } = self;
+        let (whole, quads) = (rows / S::LANES * S::LANES, inputs / 4 * 4);
+        // SAFETY: the weights are `[rows, inputs]`, the panel `[inputs, width]`.
+        unsafe {
+            let mut input = 0;
+            while input < quads {
+                let end = (input + 16).min(quads);
+                for row in (0..whole).step_by(S::LANES) {
+                    for input in (input..end).step_by(4) {
+                        let from = weights.as_ptr().add(row * inputs + input);
+                        s.transpose4(from, inputs, to.add(input * width + row), width);
+                    }
                 }
+                input = end;
             }
-        }
-        for row in 0..count {
-            let done = if row < whole { quads } else { 0 };
-            for input in done..inputs {
-                to[input * width + row] = rows[row * inputs + input];
+            for input in 0..inputs {
+                // What the transposition left out, and zeros where the panel has no output.
+                for row in if input < quads { whole } else { 0 }..width {
+                    let value =
+                        if row < rows { *weights.get_unchecked(row * inputs + input) } else { 0.0 };
+                    to.add(input * width + row).write(value);
+                }
             }
         }
     }
