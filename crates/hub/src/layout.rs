@@ -1,6 +1,7 @@
 //! Which files make a model folder, and whether a folder or a listing is one.
 
 use crate::error::HubError;
+use crate::name::valid;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -48,12 +49,10 @@ pub(crate) const WEIGHTS_BYTES: u64 = 64 << 30;
 /// Whether a path, relative to the model folder and with `/`, is a file that is used.
 pub(crate) fn wanted(path: &str) -> bool {
     let (folder, file) = match path.rsplit_once('/') {
+        Some((folder, _)) if !valid(folder) || OTHER_FORMATS.contains(&folder) => return false,
         Some((folder, file)) => (folder, file),
         None => ("", path),
     };
-    if folder.contains('/') || folder.starts_with('.') || OTHER_FORMATS.contains(&folder) {
-        return false;
-    }
     if file == "README.md" || file.starts_with("LICENSE") {
         return folder.is_empty() && SMALL_FILES.contains(&file);
     }
@@ -275,6 +274,10 @@ mod tests {
             "data/README.md",
             "consolidated.safetensors",
             "model-x-of-2.safetensors",
+            "/config.json",
+            "../config.json",
+            "a\\b/config.json",
+            "C:/config.json",
             "rust_model.ot",
             "",
         ] {

@@ -13,7 +13,7 @@ use crate::store::Store;
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -133,6 +133,11 @@ impl Staging {
         limit: u64,
         counted: &mut dyn FnMut(u64),
     ) -> Result<FileRecord, WriteError> {
+        // Callers have judged the path; nothing they missed may leave the folder.
+        if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+            let outside = std::io::Error::other("the path leaves the model folder");
+            return Err(HubError::io("write", Path::new(path), outside).into());
+        }
         let target = self.model().join(path);
         if let Some(parent) = target.parent() {
             std::fs::create_dir_all(parent)

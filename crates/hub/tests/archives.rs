@@ -249,15 +249,15 @@ fn every_cut_and_every_flipped_byte_ends_in_an_error_or_the_same_model() {
             }
         }
     };
-    for cut in (0..whole.len()).step_by(7) {
+    for cut in (0..whole.len()).step_by(29) {
         try_one(&whole[..cut], &format!("cut at {cut}"));
     }
-    for at in (0..whole.len()).step_by(3) {
+    for at in (0..whole.len()).step_by(11) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x41;
         try_one(&bytes, &format!("flip at {at}"));
     }
-    assert!(refused > whole.len() / 7, "{refused} refused");
+    assert!(refused > whole.len() / 29, "{refused} refused");
 }
 
 #[test]
