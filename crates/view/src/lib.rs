@@ -1,2 +1,22 @@
 //! Results as terminal text.
+//!
+//! ```
+//! use contexture_view::{ColourMode, similarity_grid};
+//! let labels = ["ram hits sam", "sam hits ram"];
+//! let table = similarity_grid(&labels, &[1.0, 0.9, 0.9, 1.0], Some(80), ColourMode::Plain);
+//! let lines: Vec<&str> = table.lines().collect();
+//! assert_eq!(lines, [
+//!     "                  1      2",
+//!     "1 ram hits sam  1.000  0.900",
+//!     "2 sam hits ram  0.900  1.000",
+//! ]);
+//! ```
 #![forbid(unsafe_code)]
+
+mod colour;
+mod grid;
+mod label;
+
+pub use colour::ColourMode;
+pub use grid::similarity_grid;
+pub use label::fit;
