@@ -5,8 +5,9 @@
 use std::time::Instant;
 
 use contexture_kernels::Pool;
+use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{
-    Activation, Epilogue, FeedForward, PackedMatrix, feed_forward, linear, linear_plain,
+    Epilogue, FeedForward, PackedMatrix, feed_forward, linear, linear_plain,
 };
 use contexture_kernels::isa::Isa;
 use contexture_kernels::measure;

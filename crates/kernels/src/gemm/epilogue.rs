@@ -4,25 +4,8 @@
 
 use super::packed::Target;
 use crate::Pool;
+use crate::activation::{self, Activation};
 use crate::isa::{Kernel, Simd, dispatch};
-
-/// An elementwise function between two linear maps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// `x`
-    #[default]
-    Identity,
-    /// `max(x, 0)`
-    Relu,
-    /// `x (1 + erf(x / sqrt 2)) / 2`, Hendrycks and Gimpel 2016.
-    Gelu,
-    /// GELU by its tanh approximation, ibid.
-    GeluTanh,
-    /// `x / (1 + exp(-x))`
-    Silu,
-    /// `tanh x`
-    Tanh,
-}
 
 /// Bias, activation and residual of a linear map.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,21 +50,17 @@ macro_rules! each {
 /// # Safety
 /// The area is valid for reading and writing, by this thread alone.
 #[inline(always)]
-pub(crate) unsafe fn activate<S: Simd>(s: S, activation: Activation, area: Area) {
-    match activation {
+pub(crate) unsafe fn activate<S: Simd>(s: S, function: Activation, area: Area) {
+    // Chosen once an area: each arm is a loop without branches.
+    match function {
         Activation::Identity => {}
-        Activation::Relu => each!(s, area, |v| relu(s, v)),
-        Activation::Gelu => each!(s, area, |v| v),
-        Activation::GeluTanh => each!(s, area, |v| v),
-        Activation::Silu => each!(s, area, |v| v),
-        Activation::Tanh => each!(s, area, |v| v),
+        Activation::Relu => each!(s, area, |v| activation::relu(s, v)),
+        Activation::Gelu => each!(s, area, |v| activation::gelu(s, v)),
+        Activation::GeluTanh => each!(s, area, |v| activation::gelu_tanh(s, v)),
+        Activation::Silu => each!(s, area, |v| activation::silu(s, v)),
+        Activation::Tanh => each!(s, area, |v| activation::tanh(s, v)),
+        Activation::Sigmoid => each!(s, area, |v| activation::sigmoid(s, v)),
     }
-}
-
-#[inline(always)]
-fn relu<S: Simd>(s: S, v: S::V) -> S::V {
-    // In this order NaN passes.
-    s.max(s.splat(0.0), v)
 }
 
 /// `area += addend`, element by element.

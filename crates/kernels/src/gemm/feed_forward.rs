@@ -11,11 +11,12 @@
 //! Cost: `2 * rows * (hidden * inner + inner * outputs)` operations (gated: the first term twice).
 
 use super::buffer::{Scratch, with_scratch};
-use super::epilogue::{self, Activation, Area, Epilogue};
+use super::epilogue::{self, Area, Epilogue};
 use super::linear::{linear_strided, part, run};
 use super::packed::{PackedMatrix, Target};
 use super::tile;
 use crate::Pool;
+use crate::activation::Activation;
 use crate::isa::{Kernel, Simd, dispatch_on};
 use crate::measure;
 

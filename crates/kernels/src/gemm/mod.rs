@@ -9,7 +9,7 @@ mod plain;
 mod tile;
 
 pub use buffer::Buffer;
-pub use epilogue::{Activation, Epilogue};
+pub use epilogue::Epilogue;
 pub use feed_forward::{FeedForward, feed_forward};
 pub use linear::linear;
 pub use packed::PackedMatrix;

@@ -8,7 +8,8 @@
 //! Registers: AVX-512 14 x 2 of 32 sums, AVX2 6 x 2 of 16, NEON 8 x 3 of 32, plain 2 x 2.
 //! Cost: 2 * rows * columns * k operations; reads k * (columns + rows) values.
 
-use super::epilogue::{self, Activation, Area};
+use super::epilogue::{self, Area};
+use crate::activation::Activation;
 use crate::isa::{Isa, Simd};
 
 /// Vectors in a panel.
@@ -84,11 +85,15 @@ pub(crate) unsafe fn block<S: Simd>(s: S, block: Block) {
                     rows,
                     columns,
                 };
+                let panel = block.panels.add(first * block.inputs);
+                // The last tile of a panel fetches the next panel; the others what is there.
+                let next = if tile + 1 == tiles { width * block.inputs } else { 0 };
                 let product = Product {
                     x: block.x.add(row * block.x_stride),
                     x_stride: block.x_stride,
                     inputs: block.inputs,
-                    panel: block.panels.add(first * block.inputs),
+                    panel,
+                    ahead: panel.wrapping_add(next),
                     bias: if block.bias.is_null() { block.bias } else { block.bias.add(first) },
                 };
                 match S::ISA {
@@ -111,6 +116,8 @@ struct Product {
     x_stride: usize,
     inputs: usize,
     panel: *const f32,
+    /// As many values as the panel has, wanted next.
+    ahead: *const f32,
     bias: *const f32,
 }
 
@@ -153,7 +160,7 @@ macro_rules! unrolled {
 #[inline(always)]
 unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, p: Product, area: Area) {
     let mut sums = [[s.splat(0.0); VECTORS]; ROWS];
-    let mut w = p.panel;
+    let (mut w, mut ahead) = (p.panel, p.ahead);
     // SAFETY: `inputs` steps through a panel of as many rows; the rest as the caller promises.
     unsafe {
         let mut x = p.x;
@@ -162,9 +169,10 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, p: Produc
             for (v, column) in column.iter_mut().enumerate() {
                 *column = s.load_ptr(w.add(v * S::LANES));
             }
-            // Two kilobytes ahead: a panel that comes from beyond L2 is on its way in time.
-            s.prefetch(w.wrapping_add(512));
-            s.prefetch(w.wrapping_add(512 + 16));
+            for line in (0..VECTORS * S::LANES).step_by(16) {
+                s.prefetch_l2(ahead.wrapping_add(line));
+            }
+            ahead = ahead.wrapping_add(VECTORS * S::LANES);
             unrolled!(r, ROWS, {
                 let element = s.splat(*x.add(r * p.x_stride));
                 for v in 0..VECTORS {

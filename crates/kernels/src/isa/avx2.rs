@@ -184,4 +184,8 @@ impl Simd for Avx2 {
     fn prefetch(self, at: *const f32) {
         x86!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
     }
+    #[inline(always)]
+    fn prefetch_l2(self, at: *const f32) {
+        x86!(_mm_prefetch::<_MM_HINT_T1>(at.cast()))
+    }
 }

@@ -109,9 +109,14 @@ pub trait Simd: Copy + Send + Sync + 'static {
         to_stride: usize,
     );
 
-    /// Asks for the cache line at `at`, for all cache levels. Never faults.
+    /// Asks for the cache line at `at`, for the first level. Never faults.
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
+        let _ = at;
+    }
+    /// Asks for the cache line at `at`, for the second level. Never faults.
+    #[inline(always)]
+    fn prefetch_l2(self, at: *const f32) {
         let _ = at;
     }
     /// `|a|`
