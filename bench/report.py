@@ -103,6 +103,17 @@ def latency_lines(run, found, peers):
     return lines
 
 
+def profile_lines(run):
+    """Share of the thread time of a run that each stage takes; what the stages leave is idle or not counted."""
+    stages = list(dict.fromkeys(stage for p in run.profiles.values() for stage in p["stages"]))
+    lines = heading(["Contexture's time", "threads", *stages, "rest"])
+    for (configuration, name), profile in run.profiles.items():
+        whole = profile["seconds"] * configuration.threads
+        shares = [profile["stages"].get(stage, 0.0) / whole for stage in stages]
+        lines.append(row([name, configuration.threads, *(f"{s:.1%}" for s in [*shares, 1 - sum(shares)])]))
+    return lines
+
+
 def version_lines(run):
     for peer in peers_of(run):
         said = run.versions[peer]
@@ -133,6 +144,8 @@ def markdown(run, facts, took_s):
         lines += ["", *processor_lines(run, speed, peers)]
     if single:
         lines += ["", *latency_lines(run, single, peers)]
+    if run.profiles:
+        lines += ["", *profile_lines(run)]
     lines += ["", "Configurations behind the figures:", ""]
     lines += [f"- {name}, {threads} thread{'s' * (threads > 1)}: {e['configuration']} {e['batch'] or ''}".rstrip() for (name, threads, _), e in sorted(speed.items())]
     lines += ["", "Peak memory of the workers (MB): " + "; ".join(f"{c.label} {m['peak_rss_bytes'] / 1e6:.0f}" for c, m in run.memory.items())]
@@ -145,6 +158,7 @@ def markdown(run, facts, took_s):
         "throughput": [{"set": n, "threads": t, "peer": p, **e} for (n, t, p), e in speed.items()],
         "latency": [{"text": n, "threads": t, "peer": p, **e} for (n, t, p), e in single.items()],
         "all_seconds": [{"set": n, "configuration": c.label, "batch": run.chosen[c, n], "seconds": s, "cosine": run.cosine.get((c, n))} for (c, n), s in run.seconds.items()],
+        "profiles": [{"set": n, "threads": c.threads, **p} for (c, n), p in run.profiles.items()],
         "memory": [{"configuration": c.label, **m} for c, m in run.memory.items()],
     }
     return "\n".join(lines).rstrip() + "\n", figures

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -96,7 +97,7 @@ class Run:
             lengths = [len(e.ids) for e in tokenizer.encode_batch(texts)]
             self.single[label] = texts[min(range(len(texts)), key=lambda i: abs(lengths[i] - tokens))]
         self.chosen, self.seconds, self.latency, self.cosine, self.peaks, self.memory = {}, {}, {}, {}, {}, {}
-        self.disturbed, self.timed, self.cpu = 0, 0, {}
+        self.disturbed, self.timed, self.cpu, self.profiles = 0, 0, {}, {}
 
     def fail(self, configuration, error):
         say(f"  ! {error}")
@@ -221,6 +222,15 @@ class Run:
             except WorkerFailed as error:
                 self.fail(configuration, error)
 
+    def profile(self):
+        """Where Contexture's time goes, if its worker can tell."""
+        for configuration, name in [k for k in self.seconds if k[0].peer == "contexture"]:
+            try:
+                with self.workers[configuration].turn() as worker:
+                    self.profiles[configuration, name] = worker.ask(cmd="profile", set=name)
+            except (WorkerFailed, KeyError) as error:
+                say(f"  no profile: {error}")
+
     def close(self):
         for worker in self.workers.values():
             worker.close()
@@ -234,6 +244,7 @@ def cosine(a, b):
 
 def main():
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     start = time.perf_counter()
     facts = machine()
     run = Run(args)
@@ -250,6 +261,7 @@ def main():
         run.rounds()
         run.check()
         run.sizes()
+        run.profile()
     finally:
         run.close()
     text, figures = markdown(run, facts, time.perf_counter() - start)

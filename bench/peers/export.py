@@ -1,4 +1,4 @@
-"""The model in the form each peer runs fastest, made once and kept in a work folder.
+"""The model in the form each peer runs fastest, made once for each model folder and kept in a work folder.
 
     python bench/peers/export.py --model FOLDER --work FOLDER
 
@@ -9,6 +9,7 @@ two graphs. The mean needs no division: unit length follows.
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import shutil
@@ -184,11 +185,19 @@ FORMS = {
 
 def form(model, work, name):
     """The path of one form, made if it is not there yet."""
-    model, work = pathlib.Path(model), pathlib.Path(work)
-    path = work / name
+    model = pathlib.Path(model).resolve()
+    facts = f"{model} {(model / 'model.safetensors').stat().st_size}"
+    folder = pathlib.Path(work) / hashlib.sha256(facts.encode()).hexdigest()[:8]
+    path = folder / name
     if not path.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        FORMS[name](model, path)
+        # made beside its place, so that an interrupted run leaves no half model under the final name
+        making = folder / "making"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        FORMS[name](model, making / name)
+        for part in making.iterdir():
+            part.rename(folder / part.name)
+        making.rmdir()
     return path
 
 
@@ -197,7 +206,6 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--work", required=True)
     args = parser.parse_args()
-    shutil.rmtree(args.work, ignore_errors=True)
     for name in FORMS:
         print(form(args.model, args.work, name))
 

@@ -7,10 +7,12 @@ A peer is a class with `load(model, work, threads, options)`, `embed(texts, max_
 """
 
 import argparse
+import ctypes
 import importlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +26,10 @@ PEERS = {
     "sentence-transformers": "torch_peer",
 }
 UNTIMED_CALLS = 10
+
+
+def end_with_the_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Processes:
@@ -47,7 +53,8 @@ class Processes:
         count = options.pop("processes")
         command = [sys.executable, __file__, self.peer, "--work", self.work]
         environment = {**os.environ, **{n: "1" for n in os.environ if n.endswith("_NUM_THREADS")}}
-        self.children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(count)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.children = [subprocess.Popen(command, env=environment, preexec_fn=end_with_the_parent, **pipes) for _ in range(count)]
         self.ask([{"cmd": "load", "model": model, "threads": threads // count, "options": options}] * count)
 
     def versions(self):
