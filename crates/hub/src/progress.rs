@@ -67,6 +67,7 @@ impl<'a, 'r> Meter<'a, 'r> {
         }
     }
 
+    #[cfg(feature = "hub")]
     pub(crate) fn done(&self) -> u64 {
         self.done
     }

@@ -157,6 +157,12 @@ fn hostile() -> Vec<(String, Vec<u8>, Judge)> {
     cases.push(("not deflate".into(), mangled, |p| {
         matches!(p, ArchiveProblem::Data(_) | ArchiveProblem::Size { .. })
     }));
+    cases.extend(hostile_as_a_whole());
+    cases
+}
+
+fn hostile_as_a_whole() -> Vec<(String, Vec<u8>, Judge)> {
+    let mut cases: Vec<(String, Vec<u8>, Judge)> = Vec::new();
     let mut bomb = below("m/");
     bomb.push(("m/vocab.txt".into(), vec![0; 32 << 20]));
     cases.push(("bomb".into(), deflated_zip(&bomb), |p| matches!(p, ArchiveProblem::Ratio { .. })));

@@ -13,9 +13,8 @@ fn every_model_of_the_catalogue_can_be_pulled() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let mut options = Options::default();
-    options.cache = Some(root.path().join("cache"));
-    options.hub_cache = None;
+    let options =
+        Options { cache: Some(root.path().join("cache")), hub_cache: None, ..Options::default() };
     for entry in catalogue() {
         let start = Instant::now();
         let (result, lines) = pull(entry.name, &options);

@@ -35,17 +35,17 @@ pub fn write_model(folder: &Path) {
 
 /// Options that see nothing of this machine: all below `root`, no network.
 pub fn options(root: &Path) -> Options {
-    let mut options = Options::default();
-    options.cache = Some(root.join("cache"));
-    options.hub_cache = Some(root.join("hub-cache"));
-    options.endpoint = "http://127.0.0.1:1".to_owned();
-    options.token = None;
-    options.token_file = None;
-    options.hub_offline = false;
-    options.offline = false;
-    options.force = false;
-    options.python = None;
-    options
+    Options {
+        cache: Some(root.join("cache")),
+        hub_cache: Some(root.join("hub-cache")),
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        token: None,
+        token_file: None,
+        hub_offline: false,
+        offline: false,
+        force: false,
+        python: None,
+    }
 }
 
 /// Pulls and gives the stages and lines that were reported.
