@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn spans_come_to_rest_on_boundaries() {
         assert_eq!(to_boundaries("aéb", [2, 2]), [1, 3]);
-        assert_eq!(to_boundaries("aéb", [9, 2]), [1, 3]);
+        assert_eq!(to_boundaries("aéb", [9, 2]), [3, 3]);
         assert_eq!(to_boundaries("aéb", [0, 9]), [0, 4]);
     }
 }

@@ -4,8 +4,10 @@
 //! padding baked into a file, and the post-processor, are not wanted. That crate trusts its
 //! files; a panic in it is caught and told as an error.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,8 +43,8 @@ struct File {
 /// A tokenizer of the `tokenizers` crate, without truncation, padding and post-processor.
 pub(crate) struct Library {
     inner: tokenizers::Tokenizer,
-    /// Strings by id: the crate only hands out copies.
-    tokens: Vec<Option<Box<str>>>,
+    /// Strings by id, made when first asked for: the crate only hands out copies.
+    tokens: OnceLock<HashMap<u32, Box<str>>>,
     size: usize,
 }
 
@@ -52,8 +54,6 @@ impl std::fmt::Debug for Library {
     }
 }
 
-/// Ids beyond this are refused: the strings by id are one array.
-const LARGEST_ID: u32 = 1 << 26;
 /// Longer words than this are unknown in every known WordPiece file; the reference's loop over
 /// a word takes quadratic time.
 const LONGEST_WORD: usize = 10_000;
@@ -85,17 +85,8 @@ impl Library {
         inner
             .add_tokens(file.added_tokens.into_iter().map(|a| a.token))
             .map_err(|e| malformed(format!("added_tokens: {e}")))?;
-        let vocabulary = inner.get_vocab(true);
-        let largest = vocabulary.values().max().copied().unwrap_or(0);
-        if largest >= LARGEST_ID {
-            return Err(malformed(format!("token id {largest}, expected less than {LARGEST_ID}")));
-        }
-        let mut tokens = vec![None; largest as usize + 1];
-        let size = vocabulary.len();
-        for (token, id) in vocabulary {
-            tokens[id as usize] = Some(token.into_boxed_str());
-        }
-        Ok(Library { inner, tokens, size })
+        let size = inner.get_vocab_size(true);
+        Ok(Library { inner, tokens: OnceLock::new(), size })
     }
 
     /// Appends the tokens of `text` to `out`, with the trimming that `frame` asks for.
@@ -119,7 +110,11 @@ impl Library {
     }
 
     pub(crate) fn token(&self, id: u32) -> Option<&str> {
-        self.tokens.get(id as usize)?.as_deref()
+        let tokens = self.tokens.get_or_init(|| {
+            let all = self.inner.get_vocab(true).into_iter();
+            all.map(|(token, id)| (id, token.into_boxed_str())).collect()
+        });
+        tokens.get(&id).map(AsRef::as_ref)
     }
 
     pub(crate) fn id(&self, token: &str) -> Option<u32> {
@@ -163,6 +158,7 @@ fn normalizer(
     let parsed = match value.filter(|v| !v.is_null()) {
         None => None,
         Some(value) => {
+            check_charsmaps(&value, path)?;
             let bert = crate::file::bert_normalizer(&value, overrides);
             Some(match bert {
                 Some(n) => normalizers::BertNormalizer::new(
@@ -204,6 +200,44 @@ fn normalizer(
         })?;
     }
     Ok(parsed)
+}
+
+/// The crate sets memory aside for as many units as a character map claims to have, up to 8 GiB;
+/// here the claim is compared with the map's real length first.
+fn check_charsmaps(value: &Value, path: &Path) -> Result<(), TextError> {
+    match value {
+        Value::Array(list) => list.iter().try_for_each(|v| check_charsmaps(v, path)),
+        Value::Object(keys) => keys.iter().try_for_each(|(key, v)| match v.as_str() {
+            Some(map) if key == "precompiled_charsmap" => check_charsmap(map, path),
+            _ => check_charsmaps(v, path),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_charsmap(map: &str, path: &Path) -> Result<(), TextError> {
+    let digits = map.bytes().take(6).map(|byte| match byte {
+        b'A'..=b'Z' => Some(u64::from(byte - b'A')),
+        b'a'..=b'z' => Some(u64::from(byte - b'a') + 26),
+        b'0'..=b'9' => Some(u64::from(byte - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    });
+    // Six digits of base64 are 36 bits: four bytes, little-endian, and four bits more.
+    let bits = digits.collect::<Option<Vec<u64>>>().filter(|d| d.len() == 6);
+    let bits = bits.map(|d| d.iter().fold(0, |bits, digit| bits << 6 | digit) >> 4);
+    let claimed = bits.map(|bits| u64::from((bits as u32).swap_bytes()));
+    match claimed {
+        Some(claimed) if claimed <= map.len() as u64 => Ok(()),
+        _ => Err(TextError::Malformed {
+            path: path.to_path_buf(),
+            reason: format!(
+                "normalizer: a precompiled_charsmap of {} characters claims {claimed:?} bytes",
+                map.len()
+            ),
+        }),
+    }
 }
 
 /// Runs a step of the `tokenizers` crate; a panic in it becomes its message.

@@ -41,6 +41,7 @@ pub(crate) struct WordPiece {
     normalized: Finder,
     suspects: ByteSet,
     extra: Vec<(u32, String)>,
+    written: Vec<(u32, String)>,
     trims: Vec<bool>,
     decoder: Option<(String, bool)>,
 }
@@ -62,7 +63,7 @@ impl WordPiece {
             return None;
         }
         let normalizer = settings.normalizer;
-        let Added { plain, normalized, suspects, extra } =
+        let Added { plain, normalized, suspects, extra, written } =
             Added::build(&settings.added, &vocabulary, normalizer)?;
         let mut model = WordPiece {
             vocabulary,
@@ -76,6 +77,7 @@ impl WordPiece {
             normalized,
             suspects,
             extra,
+            written,
             trims: settings.trims,
             decoder: settings.decoder,
         };
@@ -370,7 +372,11 @@ impl WordPiece {
     /// Text again from ids, those for which `skip` says yes left out.
     pub(crate) fn decode<F: Fn(u32) -> bool>(&self, ids: &[u32], skip: F) -> String {
         let mut text = String::new();
-        let kept = ids.iter().filter(|id| !skip(**id)).filter_map(|id| self.token(*id));
+        let written = |id: u32| {
+            let changed = self.written.iter().find(|w| w.0 == id).map(|w| w.1.as_str());
+            changed.or_else(|| self.token(id))
+        };
+        let kept = ids.iter().filter(|id| !skip(**id)).filter_map(|id| written(*id));
         for (k, token) in kept.enumerate() {
             let Some((prefix, cleanup)) = &self.decoder else {
                 if k > 0 {

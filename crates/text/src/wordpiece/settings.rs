@@ -31,6 +31,8 @@ pub(super) struct Added {
     pub suspects: ByteSet,
     /// Those that the vocabulary does not hold.
     pub extra: Vec<(u32, String)>,
+    /// What decoding writes for those that normalisation changes.
+    pub written: Vec<(u32, String)>,
 }
 
 /// Longer added tokens than this are left to the slow path: they bound the work per byte.
@@ -48,6 +50,7 @@ impl Added {
             normalized: Finder::new(),
             suspects: ByteSet::new(),
             extra: Vec::new(),
+            written: Vec::new(),
         };
         let mut next = vocabulary.len() as u32;
         for token in tokens {
@@ -73,6 +76,9 @@ impl Added {
             }
             let finder = if token.normalized { &mut added.normalized } else { &mut added.plain };
             finder.add(&pattern, token)?;
+            if pattern != token.content {
+                added.written.push((id, pattern));
+            }
         }
         for byte in 0..128u8 {
             let kept = if normalizer.lowercase { byte.to_ascii_lowercase() } else { byte };
