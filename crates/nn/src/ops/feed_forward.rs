@@ -1,0 +1,197 @@
+//! `y = act(x W1^T + b1) W2^T + b2 + residual`, or gated:
+//! `y = (act(x A^T + a) * (x B^T + b)) W2^T + b2 + residual` with `W1 = [A; B]`, `b1 = [a, b]`
+//!
+//! Vaswani et al. 2017 eq. 2; gated: Shazeer 2020, section 2. Shapes: x `[tokens, hidden]`, W1
+//! `[inner, hidden]` (gated `[2 inner, hidden]`), W2 `[outputs, inner]`, residual and y `[tokens,
+//! outputs]`. Kept for backward: `z = x W1^T + b1`.
+//! Cost: `2 * tokens * (hidden * inner + inner * outputs)` operations (gated: the first term
+//! twice), twice as many backward. Packed, the inner activations never reach memory.
+//!
+//! Adjoint, with `g` the gradient by y and `u` the inner activations:
+//! - `du = g W2`, `dW2 = g^T u`, `db2 = sum of the rows of g`
+//! - `dz = du * act'(z)`; gated: `dz_a = du * z_b * act'(z_a)`, `dz_b = du * act(z_a)`
+//! - `dx = dz W1`, `dW1 = dz^T x`, `db1 = sum of the rows of dz`
+//! - `dresidual = g`
+
+use contexture_kernels::activation::{self, Activation};
+use contexture_kernels::gemm::{self, Epilogue};
+
+use super::linear::{add, add_input_gradient, add_parameter_gradients, map};
+use crate::{Backward, Forward, Matrix, Op, Param, Rows};
+
+/// The position-wise feed-forward network. Inputs: x, and a residual where there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedForward {
+    /// `[inner, hidden]`; gated: `[2 * inner, hidden]`, the activated half first.
+    pub first: Param,
+    /// As long as `first` has rows.
+    pub first_bias: Option<Param>,
+    /// Of the inner values; gated: of their first half.
+    pub activation: Activation,
+    /// Whether the second half of the first map multiplies its activated first half.
+    pub gated: bool,
+    /// `[outputs, inner]`
+    pub second: Param,
+    /// `[outputs]`
+    pub second_bias: Option<Param>,
+}
+
+impl Op for FeedForward {
+    fn name(&self) -> &'static str {
+        "feed_forward"
+    }
+
+    fn forward(&self, cx: &mut Forward<'_>) -> Rows {
+        let (x, residual) = (cx.input(0), cx.optional_input(1));
+        let mut y = cx.rows(x.rows(), self.second.rows);
+        let first_bias = self.first_bias.map(|bias| cx.weights.plain(bias));
+        let second_bias = self.second_bias.map(|bias| cx.weights.plain(bias));
+        let residual = residual.map(Rows::as_slice);
+        if let (Matrix::Packed(first), Matrix::Packed(second), false) =
+            (cx.weights.matrix(self.first), cx.weights.matrix(self.second), cx.keeps())
+        {
+            let (activation, gated) = (self.activation, self.gated);
+            let network =
+                gemm::FeedForward { first, first_bias, activation, gated, second, second_bias };
+            let (rows, out) = (x.rows(), y.as_mut_slice());
+            gemm::feed_forward(cx.pool, x.as_slice(), rows, &network, residual, out);
+            return y;
+        }
+        let mut z = cx.rows(x.rows(), self.first.rows);
+        let epilogue = Epilogue { bias: first_bias, ..Epilogue::default() };
+        map(cx.pool, cx.weights, self.first, x, &epilogue, &mut z);
+        let mut inner = cx.rows(x.rows(), self.second.width);
+        self.activate(&z, &mut inner);
+        let epilogue = Epilogue { bias: second_bias, residual, ..Epilogue::default() };
+        map(cx.pool, cx.weights, self.second, &inner, &epilogue, &mut y);
+        cx.give_back(inner);
+        cx.keep(z);
+        y
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) {
+        let (x, g, z) = (cx.input(0), cx.gradient, &cx.kept.rows[0]);
+        if cx.input_count() > 1 {
+            add(cx.input_gradient(1), g);
+        }
+        let mut inner = Rows::zeros(x.rows(), self.second.width);
+        self.activate(z, &mut inner);
+        add_parameter_gradients(cx, self.second, self.second_bias, &inner, g);
+        // The inner values have served; their gradient takes their place.
+        let mut d_inner = inner;
+        d_inner.as_mut_slice().fill(0.0);
+        add_input_gradient(cx.pool, cx.weights, self.second, g, &mut d_inner);
+        let dz = self.activate_backward(z, d_inner);
+        add_parameter_gradients(cx, self.first, self.first_bias, x, &dz);
+        let (pool, weights) = (cx.pool, cx.weights);
+        add_input_gradient(pool, weights, self.first, &dz, cx.input_gradient(0));
+    }
+}
+
+impl FeedForward {
+    /// `u = act(z)`; gated: `u = act(z_a) * z_b`.
+    fn activate(&self, z: &Rows, inner: &mut Rows) {
+        let width = inner.width();
+        if !self.gated {
+            inner.as_mut_slice().copy_from_slice(z.as_slice());
+            return activation::activate(self.activation, inner.as_mut_slice());
+        }
+        for row in 0..z.rows() {
+            let (z_a, z_b) = z.row(row).split_at(width);
+            let u = inner.row_mut(row);
+            u.copy_from_slice(z_a);
+            activation::activate(self.activation, u);
+            for (u, z_b) in u.iter_mut().zip(z_b) {
+                *u *= z_b;
+            }
+        }
+    }
+
+    /// `dz` from `z` and `du`.
+    fn activate_backward(&self, z: &Rows, mut du: Rows) -> Rows {
+        if !self.gated {
+            activation::activate_backward(self.activation, z.as_slice(), du.as_mut_slice());
+            return du;
+        }
+        let width = du.width();
+        let mut dz = Rows::zeros(z.rows(), z.width());
+        for row in 0..z.rows() {
+            let (z_a, z_b) = z.row(row).split_at(width);
+            let (dz_a, dz_b) = dz.row_mut(row).split_at_mut(width);
+            dz_b.copy_from_slice(z_a);
+            activation::activate(self.activation, dz_b);
+            for (i, du) in du.row(row).iter().enumerate() {
+                dz_a[i] = du * z_b[i];
+                dz_b[i] *= du;
+            }
+            activation::activate_backward(self.activation, z_a, dz_a);
+        }
+        dz
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use contexture_kernels::Pool;
+
+    use super::*;
+    use crate::{Builder, Initial, Segments, Session, Weights, check_gradients};
+
+    fn declare(b: &mut Builder, gated: bool, activation: Activation) -> FeedForward {
+        let width = if gated { 12 } else { 6 };
+        FeedForward {
+            first: b.matrix("first.weight", width, 5, Initial::Normal(0.8)),
+            first_bias: Some(b.vector("first.bias", width, Initial::Normal(0.5))),
+            activation,
+            gated,
+            second: b.matrix("second.weight", 5, 6, Initial::Normal(0.8)),
+            second_bias: Some(b.vector("second.bias", 5, Initial::Normal(0.5))),
+        }
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        for activation in [Activation::Gelu, Activation::Silu, Activation::GeluTanh] {
+            for gated in [false, true] {
+                for inputs in [&[(4, 5)][..], &[(4, 5), (4, 5)]] {
+                    let check = check_gradients(
+                        |b| declare(b, gated, activation),
+                        |op| *op,
+                        inputs,
+                        &[3, 1],
+                        2,
+                    );
+                    assert!(check.checked > 80, "{check:?}");
+                    assert!(check.worst < 2e-3, "{activation:?}, gated {gated}: {check:?}");
+                }
+            }
+        }
+    }
+
+    /// Both stores, on the same values, with and without a tape.
+    #[test]
+    fn packed_equals_plain_equals_recorded() {
+        for gated in [false, true] {
+            let mut builder = Builder::new();
+            let op = declare(&mut builder, gated, Activation::Gelu);
+            let declaration = builder.finish();
+            let plain = || Weights::initial(declaration.clone(), 3);
+            let pool = Arc::new(Pool::new(2));
+            let run = |mut session: Session| {
+                let values = (0..45).map(|i| (i as f32 * 0.7).sin()).collect();
+                let x = session.input(Rows::new(values, 5));
+                let y = session.apply(op, &[&x, &x], &Segments::from_lengths(vec![4, 5]));
+                y.rows().as_slice().to_vec()
+            };
+            let packed = run(Session::infer(Arc::new(plain().packed()), pool.clone()));
+            let unpacked = run(Session::infer(Arc::new(plain()), pool.clone()));
+            let recorded = run(Session::train(Arc::new(plain()), pool.clone()));
+            assert_eq!(unpacked, recorded, "gated {gated}");
+            for (a, b) in packed.iter().zip(&unpacked) {
+                assert!((a - b).abs() < 2e-6, "gated {gated}: {a} against {b}");
+            }
+        }
+    }
+}

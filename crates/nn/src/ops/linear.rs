@@ -1,0 +1,219 @@
+//! `y = act(x W^T + b) + residual`
+//!
+//! Vaswani et al. 2017, sections 3.2.2 (projections) and 5.4 (residual sums). Shapes: x `[tokens,
+//! inputs]`, W `[outputs, inputs]`, b `[outputs]`, residual and y `[tokens, outputs]`.
+//! Kept for backward: `z = x W^T + b` where there is an activation.
+//! Cost: `2 * tokens * inputs * outputs` operations, twice as many backward.
+//!
+//! Adjoint, with `g` the gradient by y:
+//! - `dz = g * act'(z)`
+//! - `dx = dz W`
+//! - `dW = dz^T x`
+//! - `db = sum of the rows of dz`
+//! - `dresidual = g`
+
+use contexture_kernels::Pool;
+use contexture_kernels::activation::{self, Activation};
+use contexture_kernels::gemm::{self, Epilogue, Transposed};
+
+use crate::{Backward, Forward, Matrix, Op, Param, Rows, Weights};
+
+/// A linear map with an activation. Inputs: x, and a residual where there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Linear {
+    /// `[outputs, inputs]`
+    pub weight: Param,
+    /// `[outputs]`
+    pub bias: Option<Param>,
+    /// Applied before the residual is added.
+    pub activation: Activation,
+}
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn forward(&self, cx: &mut Forward<'_>) -> Rows {
+        let (x, residual) = (cx.input(0), cx.optional_input(1));
+        let mut y = cx.rows(x.rows(), self.weight.rows);
+        if let Some(residual) = residual {
+            residual.assert_same_shape(&y, "residual of a linear map");
+        }
+        let epilogue = Epilogue {
+            bias: self.bias.map(|bias| cx.weights.plain(bias)),
+            activation: self.activation,
+            residual: residual.map(Rows::as_slice),
+        };
+        if !cx.keeps() || self.activation == Activation::Identity {
+            map(cx.pool, cx.weights, self.weight, x, &epilogue, &mut y);
+            return y;
+        }
+        let only_bias = Epilogue { bias: epilogue.bias, ..Epilogue::default() };
+        map(cx.pool, cx.weights, self.weight, x, &only_bias, &mut y);
+        let mut z = cx.rows(y.rows(), y.width());
+        z.as_mut_slice().copy_from_slice(y.as_slice());
+        cx.keep(z);
+        let rest = Epilogue { bias: None, ..epilogue };
+        let (rows, width) = (y.rows(), y.width());
+        rest.apply(cx.pool, rows, width, y.as_mut_slice());
+        y
+    }
+
+    fn backward(&self, cx: &mut Backward<'_>) {
+        let (x, g) = (cx.input(0), cx.gradient);
+        if cx.input_count() > 1 {
+            add(cx.input_gradient(1), g);
+        }
+        let mut dz = g.clone();
+        if self.activation != Activation::Identity {
+            activation::activate_backward(
+                self.activation,
+                cx.kept.rows[0].as_slice(),
+                dz.as_mut_slice(),
+            );
+        }
+        add_parameter_gradients(cx, self.weight, self.bias, x, &dz);
+        let (pool, weights) = (cx.pool, cx.weights);
+        add_input_gradient(pool, weights, self.weight, &dz, cx.input_gradient(0));
+    }
+}
+
+/// `y = act(x W^T + b) + residual`, packed or plain.
+pub(super) fn map(
+    pool: &Pool,
+    weights: &Weights,
+    weight: Param,
+    x: &Rows,
+    epilogue: &Epilogue<'_>,
+    y: &mut Rows,
+) {
+    let (rows, outputs, inputs) = (x.rows(), weight.rows, weight.width);
+    assert!(
+        x.width() == inputs && y.width() == outputs && y.rows() == rows,
+        "{}: [{outputs}, {inputs}] from [{rows}, {}] to [{}, {}]",
+        weights.name(weight),
+        x.width(),
+        y.rows(),
+        y.width()
+    );
+    let y = y.as_mut_slice();
+    match weights.matrix(weight) {
+        Matrix::Packed(packed) => gemm::linear(pool, x.as_slice(), rows, packed, epilogue, y),
+        Matrix::Plain(plain) => {
+            gemm::linear_plain(pool, x.as_slice(), rows, (plain, outputs, inputs), epilogue, y);
+        }
+    }
+}
+
+/// `dW += dz^T x` and `db += sum of the rows of dz`.
+pub(super) fn add_parameter_gradients(
+    cx: &mut Backward<'_>,
+    weight: Param,
+    bias: Option<Param>,
+    x: &Rows,
+    dz: &Rows,
+) {
+    gemm::matmul(
+        cx.pool,
+        (weight.rows, x.rows(), weight.width),
+        1.0,
+        (dz.as_slice(), Transposed::Yes),
+        (x.as_slice(), Transposed::No),
+        1.0,
+        cx.parameter_gradient(weight),
+    );
+    if let Some(bias) = bias {
+        let db = cx.parameter_gradient(bias);
+        for row in 0..dz.rows() {
+            for (db, dz) in db.iter_mut().zip(dz.row(row)) {
+                *db += dz;
+            }
+        }
+    }
+}
+
+/// `dx += dz W`
+pub(super) fn add_input_gradient(
+    pool: &Pool,
+    weights: &Weights,
+    weight: Param,
+    dz: &Rows,
+    dx: &mut Rows,
+) {
+    gemm::matmul(
+        pool,
+        (dz.rows(), weight.rows, weight.width),
+        1.0,
+        (dz.as_slice(), Transposed::No),
+        (weights.plain(weight), Transposed::No),
+        1.0,
+        dx.as_mut_slice(),
+    );
+}
+
+/// `sum += addend`
+pub(super) fn add(sum: &mut Rows, addend: &Rows) {
+    sum.assert_same_shape(addend, "gradients of a residual");
+    for (sum, addend) in sum.as_mut_slice().iter_mut().zip(addend.as_slice()) {
+        *sum += addend;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Builder, Initial, Segments, Session, Weights, check_gradients};
+
+    fn declare(b: &mut Builder) -> (Param, Param) {
+        (b.matrix("weight", 5, 7, Initial::Normal(1.0)), b.vector("bias", 5, Initial::Normal(1.0)))
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        for activation in [Activation::Identity, Activation::Gelu, Activation::Tanh] {
+            for inputs in [&[(4, 7)][..], &[(4, 7), (4, 5)]] {
+                let check = check_gradients(
+                    declare,
+                    |&(weight, bias)| Linear { weight, bias: Some(bias), activation },
+                    inputs,
+                    &[1, 3],
+                    1,
+                );
+                let values = inputs.iter().map(|(rows, width)| rows * width).sum::<usize>();
+                assert_eq!(check.checked, 5 * 7 + 5 + values);
+                assert!(check.worst < 2e-3, "{activation:?}: {check:?}");
+            }
+        }
+    }
+
+    /// Both stores, on the same values, with and without a tape.
+    #[test]
+    fn packed_equals_plain_equals_recorded() {
+        for activation in Activation::ALL {
+            let mut builder = Builder::new();
+            let (weight, bias) = declare(&mut builder);
+            let declaration = builder.finish();
+            let plain = || Weights::initial(declaration.clone(), 3);
+            let pool = Arc::new(contexture_kernels::Pool::new(2));
+            let run = |mut session: Session| {
+                let value = |k: f32, n: usize| (0..n).map(|i| (i as f32 * k).sin()).collect();
+                let x = session.input(Rows::new(value(0.7, 63), 7));
+                let residual = session.input(Rows::new(value(0.3, 45), 5));
+                let op = Linear { weight, bias: Some(bias), activation };
+                let segments = Segments::from_lengths(vec![4, 5]);
+                let y = session.apply(op, &[&x, &residual], &segments);
+                y.rows().as_slice().to_vec()
+            };
+            let packed = run(Session::infer(Arc::new(plain().packed()), pool.clone()));
+            let unpacked = run(Session::infer(Arc::new(plain()), pool.clone()));
+            let recorded = run(Session::train(Arc::new(plain()), pool.clone()));
+            assert_eq!(unpacked, recorded, "{activation:?}");
+            for (a, b) in packed.iter().zip(&unpacked) {
+                assert!((a - b).abs() < 2e-6, "{activation:?}: {a} against {b}");
+            }
+        }
+    }
+}
