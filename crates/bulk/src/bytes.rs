@@ -53,10 +53,10 @@ impl ByteStream {
         };
         let on_disk = Arc::new(AtomicU64::new(0));
         let mut raw = Counted { inner: raw, count: Arc::clone(&on_disk) };
-        let read_error = |source| BulkError::Read {
+        let read_error = |source: io::Error| BulkError::Read {
             name: name.clone(),
             byte: on_disk.load(Ordering::Relaxed),
-            source,
+            source: io::Error::new(source.kind(), explain(&source)),
         };
         let magic = take_prefix(&mut raw, 4).map_err(read_error)?;
         let compression = Compression::from_magic(&magic);

@@ -27,7 +27,8 @@ use crate::target::Target;
 
 use super::json::{Object, bytes, floats};
 
-const ZSTD_LEVEL: i32 = 3;
+// Digits of vectors hardly compress: a higher level costs more time than the model for a few percent.
+const ZSTD_LEVEL: i32 = 1;
 
 enum Encoder {
     Plain(Target),
@@ -80,7 +81,9 @@ impl Jsonl {
         let name = target.name.clone();
         let encoder = match compression {
             None => Encoder::Plain(target),
-            Some(Compression::Gzip) => Encoder::Gzip(GzEncoder::new(target, Default::default())),
+            Some(Compression::Gzip) => {
+                Encoder::Gzip(GzEncoder::new(target, flate2::Compression::fast()))
+            }
             Some(Compression::Zstd) => {
                 let encoder = zstd::Encoder::new(target, ZSTD_LEVEL);
                 Encoder::Zstd(encoder.map_err(|source| BulkError::Write {

@@ -134,9 +134,9 @@ impl Records for Parquet {
 
     fn finish(mut self: Box<Self>) -> Result<u64, BulkError> {
         self.write_batch()?;
-        self.writer.finish().map_err(|error| self.error(error))?;
-        let name = self.writer.inner().name.clone();
-        let target = self.writer.into_inner().map_err(|error| write_error(&name, 0, error))?;
+        let (name, bytes) = (self.writer.inner().name.clone(), self.writer.inner().written);
+        // This writes the last row group and the footer too.
+        let target = self.writer.into_inner().map_err(|error| write_error(&name, bytes, error))?;
         target.commit()
     }
 }
