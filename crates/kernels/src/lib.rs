@@ -2,9 +2,19 @@
 //! fused epilogues, and the pointwise work around them, each with its adjoint.
 
 pub mod activation;
+pub mod attention;
+mod blocks;
 pub mod gemm;
 pub mod isa;
+pub mod lookup;
 pub mod measure;
+pub mod norm;
+pub mod pointwise;
 mod pool;
+pub mod pooling;
+pub mod rotary;
+pub mod softmax;
 
+pub use activation::Activation;
+pub use attention::Reach;
 pub use pool::Pool;

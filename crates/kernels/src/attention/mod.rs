@@ -1,0 +1,10 @@
+//! Attention over sequences that lie end to end: softmax(scale Q K^T + bias) V.
+
+mod backward;
+mod forward;
+mod shape;
+mod strip;
+
+pub use backward::attend_backward;
+pub use forward::{attend, attend_on, attention_map};
+pub use shape::{AttentionShape, Reach, ToeplitzBias};
