@@ -1,7 +1,23 @@
 //! One file an op: the equation, `forward`, `backward`, `reveal` and its tests.
 
+mod activate;
+mod attention;
+mod dropout;
 mod feed_forward;
 mod linear;
+mod lookup;
+mod norm;
+mod pool;
+mod rotate;
+mod sum;
 
+pub use activate::Activate;
+pub use attention::{Attention, ScoreBias};
+pub use dropout::Dropout;
 pub use feed_forward::FeedForward;
 pub use linear::Linear;
+pub use lookup::Lookup;
+pub use norm::LayerNorm;
+pub use pool::{Concatenate, Normalize, Pool, Pooling};
+pub use rotate::Rotate;
+pub use sum::{Add, Mix, Scale};
