@@ -1,5 +1,6 @@
 //! The fast WordPiece path gives the ids and spans of the `tokenizers` crate, on everything.
 
+#[path = "small/files.rs"]
 mod small;
 
 use contexture_text::Tokenizer;
