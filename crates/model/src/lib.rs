@@ -1,2 +1,18 @@
 //! Positions, layers, architectures, checkpoints and model families.
+//!
+//! [`Model::open`] reads a folder: `families` turn its configuration into properties, the
+//! [`architectures::Encoder`] declares parameters from them, `checkpoint` fills those from
+//! safetensors files, and `folder` sees to it that nothing outside the folder is read.
 #![forbid(unsafe_code)]
+
+pub mod architectures;
+pub mod checkpoint;
+mod error;
+pub mod families;
+pub mod folder;
+mod layers;
+pub mod positions;
+pub mod sentence;
+
+pub use error::ModelError;
+pub use sentence::{Head, Model, ModelInfo, OpenOptions};

@@ -1,0 +1,127 @@
+//! What an encoder is made of: properties, not names.
+
+use contexture_kernels::{Activation, Reach};
+
+use crate::positions::PositionSettings;
+
+/// The properties of an encoder. A family is a function from its configuration file to this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncoderSettings {
+    /// Width of a token's row between layers.
+    pub hidden: usize,
+    /// Attention heads a layer.
+    pub heads: usize,
+    /// Width of one head's query, key and value.
+    pub head_width: usize,
+    /// Width inside the feed-forward part.
+    pub inner: usize,
+    /// Entries of the word table.
+    pub vocabulary: usize,
+    /// Entries of the token-type table; 0 where there is none.
+    pub token_types: usize,
+    /// Whether the sum of the embeddings is normed.
+    pub embedding_norm: bool,
+    /// The norms' epsilon.
+    pub epsilon: f32,
+    /// Whether norms have a bias.
+    pub norm_bias: bool,
+    /// Where the norms stand.
+    pub norm: NormPlace,
+    /// Whether the first layer's attention input is normed (only where norms come first).
+    pub first_attention_norm: bool,
+    /// Whether the last layer's output is normed.
+    pub final_norm: bool,
+    /// Which linear maps have a bias.
+    pub biases: Biases,
+    /// The feed-forward part's activation.
+    pub activation: Activation,
+    /// Whether the activation gates a second half: `act(a) * b`.
+    pub gated: bool,
+    /// How tokens know their places.
+    pub positions: Vec<PositionSettings>,
+    /// One for each layer.
+    pub layers: Vec<LayerSettings>,
+    /// The most tokens a sequence may have; `None` where nothing limits it.
+    pub maximum_tokens: Option<usize>,
+}
+
+/// Where a layer's norms stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormPlace {
+    /// `norm(x + f(x))`: Vaswani et al. 2017, section 5.4.
+    After,
+    /// `x + f(norm(x))`: Xiong et al. 2020.
+    Before,
+}
+
+/// Which linear maps have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Biases {
+    /// Query, key and value.
+    pub qkv: bool,
+    /// The attention's output.
+    pub output: bool,
+    /// Into the feed-forward part.
+    pub first: bool,
+    /// Out of it.
+    pub second: bool,
+}
+
+impl Biases {
+    /// All or none of them.
+    pub fn all(present: bool) -> Self {
+        Self { qkv: present, output: present, first: present, second: present }
+    }
+}
+
+/// What differs from layer to layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LayerSettings {
+    /// How far a token sees.
+    pub reach: Reach,
+    /// The rotation's base, where positions rotate.
+    pub rotary_base: f32,
+}
+
+impl EncoderSettings {
+    /// What BERT is (Devlin et al. 2019): norms after, biases everywhere, no positions yet.
+    pub fn plain(sizes: Sizes) -> Self {
+        let Sizes { hidden, heads, inner, vocabulary, layers } = sizes;
+        let layer = LayerSettings { reach: Reach::ALL, rotary_base: 0.0 };
+        Self {
+            hidden,
+            heads,
+            head_width: hidden / heads,
+            inner,
+            vocabulary,
+            token_types: 0,
+            embedding_norm: true,
+            epsilon: 1e-12,
+            norm_bias: true,
+            norm: NormPlace::After,
+            first_attention_norm: true,
+            final_norm: false,
+            biases: Biases::all(true),
+            activation: Activation::Gelu,
+            gated: false,
+            positions: Vec::new(),
+            layers: vec![layer; layers],
+            maximum_tokens: None,
+        }
+    }
+}
+
+/// The sizes that every encoder has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Width of a token's row.
+    pub hidden: usize,
+    /// Attention heads; they divide `hidden`.
+    pub heads: usize,
+    /// Width inside the feed-forward part.
+    pub inner: usize,
+    /// Entries of the word table.
+    pub vocabulary: usize,
+    /// The number of layers.
+    pub layers: usize,
+}

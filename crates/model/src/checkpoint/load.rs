@@ -1,0 +1,253 @@
+//! Fills declared parameters from files: shapes first, then all bytes, on several threads.
+//!
+//! No file is mapped or held whole. A table is read straight to where it stays; a matrix is read
+//! into a buffer that a thread reuses and packed from there while it is still in the cache.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use contexture_kernels::gemm::PackedMatrix;
+use contexture_nn::{Declared, Role, Stored};
+use half::slice::HalfFloatSliceExt;
+use safetensors::Dtype;
+
+use super::files::{Place, Tensors};
+use super::names::{Dialect, Piece, pieces_of, stored_name};
+use crate::ModelError;
+
+/// Where one parameter's values come from: equal pieces of rows, one after the other.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    rows: usize,
+    width: usize,
+    role: Role,
+    pieces: Vec<Span>,
+}
+
+/// Consecutive values of one tensor.
+#[derive(Debug, Clone)]
+struct Span {
+    place: Place,
+    tensor: String,
+    first: usize,
+    len: usize,
+}
+
+/// Finds a declared parameter's tensors and compares shapes and number formats.
+pub(crate) fn plan(
+    declared: &Declared,
+    dialect: &Dialect,
+    prefix: &str,
+    tensors: &Tensors,
+    read: &mut BTreeSet<String>,
+) -> Result<Fill, ModelError> {
+    let pieces = pieces_of(dialect, prefix, declared);
+    let vector = declared.role == Role::Vector;
+    let whole = if vector { declared.param.width } else { declared.param.rows };
+    let share = whole / pieces.len().max(1);
+    let mut spans = Vec::with_capacity(pieces.len());
+    for Piece { name, part, parts } in pieces {
+        let outer = share.saturating_mul(parts);
+        let expected = if vector { vec![outer] } else { vec![outer, declared.param.width] };
+        let Some(stored) = stored_name(tensors, &name) else {
+            return Err(ModelError::MissingTensor {
+                path: tensors.shown.clone(),
+                tensor: name,
+                parameter: declared.name.clone(),
+                expected: format!("{expected:?}"),
+            });
+        };
+        let place = tensors.places[&stored].clone();
+        check(&stored, &place, &expected)?;
+        read.insert(stored.clone());
+        let len = if vector { share } else { share * declared.param.width };
+        spans.push(Span { place, tensor: stored, first: part * len, len });
+    }
+    let (rows, width) = (declared.param.rows, declared.param.width);
+    Ok(Fill { rows, width, role: declared.role, pieces: spans })
+}
+
+fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
+    let path = place.file.shown.clone();
+    if place.entry.shape != expected {
+        return Err(ModelError::Shape {
+            path,
+            tensor: tensor.into(),
+            expected: format!("{expected:?}"),
+            found: format!("{:?}", place.entry.shape),
+        });
+    }
+    match place.entry.dtype {
+        Dtype::F32 | Dtype::F16 | Dtype::BF16 => Ok(()),
+        other => {
+            Err(ModelError::Precision { path, tensor: tensor.into(), found: format!("{other:?}") })
+        }
+    }
+}
+
+/// One thing for a thread to do.
+enum Task<'a> {
+    /// Read into place.
+    Read { into: &'a mut [f32], span: Span },
+    /// Read and pack.
+    Pack { index: usize, fill: &'a Fill },
+}
+
+/// Small enough that the threads finish together, large enough that a read is worth its call.
+const CHUNK: usize = 1 << 20;
+
+/// Reads all parameters, with matrices packed for products where `pack`.
+pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Stored>, ModelError> {
+    let packs = |fill: &Fill| pack && fill.role == Role::Matrix;
+    let mut plain: Vec<Vec<f32>> = fills
+        .iter()
+        .map(|fill| if packs(fill) { Vec::new() } else { vec![0.0; fill.rows * fill.width] })
+        .collect();
+    let mut tasks = Vec::new();
+    for ((index, fill), values) in fills.iter().enumerate().zip(&mut plain) {
+        if packs(fill) {
+            tasks.push(Task::Pack { index, fill });
+        } else {
+            split(fill, values, &mut tasks);
+        }
+    }
+    // The longest first, so that no thread is left with a long one at the end. Taken from the back.
+    tasks.sort_by_key(Task::len);
+    let total: usize = tasks.iter().map(Task::len).sum();
+    let threads = threads.clamp(1, total / CHUNK + 1);
+    let packed = run(tasks, threads)?;
+    let mut stored: Vec<Stored> = plain.into_iter().map(Stored::Plain).collect();
+    for (index, matrix) in packed {
+        stored[index] = Stored::Packed(matrix);
+    }
+    Ok(stored)
+}
+
+fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
+    for span in &fill.pieces {
+        let (mut piece, rest) = values.split_at_mut(span.len);
+        values = rest;
+        let mut first = span.first;
+        while !piece.is_empty() {
+            let (into, rest) = piece.split_at_mut(piece.len().min(CHUNK));
+            piece = rest;
+            let len = into.len();
+            tasks.push(Task::Read { into, span: Span { first, len, ..span.clone() } });
+            first += len;
+        }
+    }
+}
+
+type Packed = Vec<(usize, PackedMatrix)>;
+
+fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
+    let tasks = Mutex::new(tasks);
+    let next = || tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+    let work = || {
+        let mut packed = Packed::new();
+        let mut buffer = Vec::new();
+        while let Some(task) = next() {
+            match task {
+                Task::Read { into, span } => read(&span, into)?,
+                Task::Pack { index, fill } => packed.push((index, read_packed(fill, &mut buffer)?)),
+            }
+        }
+        Ok(packed)
+    };
+    if threads == 1 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut result = work();
+        for other in others {
+            let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result = result.and_then(|mut all| {
+                all.extend(part?);
+                Ok(all)
+            });
+        }
+        result
+    })
+}
+
+fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
+    let len = fill.rows * fill.width;
+    if buffer.len() < len {
+        // Nothing of the old contents is needed: a fresh one spares the copy.
+        *buffer = vec![0.0; len];
+    }
+    let mut rest = &mut buffer[..len];
+    for span in &fill.pieces {
+        let (into, after) = rest.split_at_mut(span.len);
+        rest = after;
+        read(span, into)?;
+    }
+    Ok(PackedMatrix::pack(&buffer[..len], fill.rows, fill.width))
+}
+
+/// Read, widen and check in steps that stay in the cache.
+const STEP: usize = 1 << 15;
+
+fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
+    let Place { file, entry } = &span.place;
+    let size = entry.dtype.bitsize() / 8;
+    let mut narrow = if size == 2 { vec![0u16; STEP.min(into.len())] } else { Vec::new() };
+    for (step, values) in into.chunks_mut(STEP).enumerate() {
+        let start = entry.start + ((span.first + step * STEP) * size) as u64;
+        if size == 2 {
+            let narrow = &mut narrow[..values.len()];
+            file.read_at(bytemuck::cast_slice_mut(narrow), start)?;
+            narrow.iter_mut().for_each(|v| *v = u16::from_le(*v));
+            match entry.dtype {
+                Dtype::BF16 => {
+                    bytemuck::cast_slice::<u16, half::bf16>(narrow).convert_to_f32_slice(values)
+                }
+                _ => bytemuck::cast_slice::<u16, half::f16>(narrow).convert_to_f32_slice(values),
+            }
+        } else {
+            file.read_at(bytemuck::cast_slice_mut(values), start)?;
+            if cfg!(target_endian = "big") {
+                values.iter_mut().for_each(|v| *v = f32::from_bits(u32::from_le(v.to_bits())));
+            }
+        }
+        if !all_finite(values) {
+            let (path, tensor) = (file.shown.clone(), span.tensor.clone());
+            return Err(ModelError::NotFinite { path, tensor });
+        }
+    }
+    Ok(())
+}
+
+/// One pass without branches over values that are in the cache anyway.
+fn all_finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    !values.iter().fold(false, |bad, v| bad | (v.to_bits() & EXPONENT == EXPONENT))
+}
+
+impl Task<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Read { into, .. } => into.len(),
+            Self::Pack { fill, .. } => fill.rows * fill.width,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinities_and_nans_are_seen_wherever_they_are() {
+        for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            for at in [0, 1, 7, 99] {
+                let mut values = vec![f32::MAX; 100];
+                values[50] = f32::MIN_POSITIVE / 2.0;
+                assert!(all_finite(&values));
+                values[at] = bad;
+                assert!(!all_finite(&values));
+            }
+        }
+    }
+}

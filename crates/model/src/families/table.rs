@@ -1,0 +1,51 @@
+//! The table of families, and the choice of one by a configuration's properties.
+
+use std::collections::BTreeSet;
+
+use super::{bert, distilbert, jina_bert, modernbert, mpnet, nomic_bert, roberta};
+use crate::ModelError;
+use crate::architectures::EncoderSettings;
+use crate::checkpoint::Dialect;
+use crate::folder::Config;
+
+/// A family of models: how its configuration becomes properties, and how its files spell tensors.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name in `info`.
+    pub name: &'static str,
+    /// What its configurations call themselves.
+    pub model_types: &'static [&'static str],
+    /// Tells apart those that call themselves the same.
+    pub(super) fits: fn(&Config) -> bool,
+    pub(super) read: fn(&Config) -> Result<EncoderSettings, ModelError>,
+    /// The spellings of its tensors.
+    pub dialects: &'static [Dialect],
+}
+
+/// All families.
+pub static FAMILIES: [&Family; 7] = [
+    &bert::FAMILY,
+    &roberta::FAMILY,
+    &distilbert::FAMILY,
+    &mpnet::FAMILY,
+    &nomic_bert::FAMILY,
+    &modernbert::FAMILY,
+    &jina_bert::FAMILY,
+];
+
+/// The family of a configuration, and the encoder that it describes.
+pub fn read(config: &Config) -> Result<(&'static Family, EncoderSettings), ModelError> {
+    let Some(kind) = config.text(&["model_type"])? else {
+        return Err(config.missing(&["model_type"], supported()));
+    };
+    let family = FAMILIES.iter().find(|f| f.model_types.contains(&kind) && (f.fits)(config));
+    match family {
+        Some(family) => Ok((family, (family.read)(config)?)),
+        None => Err(config.unsupported("model_type", format!("\"{kind}\""), supported())),
+    }
+}
+
+fn supported() -> String {
+    let names: BTreeSet<_> = FAMILIES.iter().flat_map(|f| f.model_types).copied().collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}

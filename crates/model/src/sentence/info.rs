@@ -1,0 +1,80 @@
+//! What there is to say about an opened model.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::folder::SentenceSettings;
+
+/// A model's description, for `contexture info` and for records of runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelInfo {
+    /// The folder, as it was named.
+    pub folder: PathBuf,
+    /// The architecture that runs it.
+    pub architecture: &'static str,
+    /// The family that its configuration belongs to.
+    pub family: &'static str,
+    /// Its position functions.
+    pub positions: Vec<&'static str>,
+    /// Width of a token's row.
+    pub hidden: usize,
+    /// The number of layers.
+    pub layers: usize,
+    /// Heads a layer.
+    pub heads: usize,
+    /// Width inside the feed-forward part.
+    pub inner: usize,
+    /// Entries of the word table.
+    pub vocabulary: usize,
+    /// Width of a sentence's vector.
+    pub dimensions: usize,
+    /// The modules after the encoder, e.g. `mean pooling`.
+    pub head: Vec<String>,
+    /// True where the folder does not say how to pool, so that mean pooling is used.
+    pub pooling_assumed: bool,
+    /// What the folder says about sentences.
+    pub sentence: SentenceSettings,
+    /// The most tokens that the encoder can take.
+    pub maximum_tokens: Option<usize>,
+    /// Values in all parameters that are used.
+    pub parameters: usize,
+    /// Bytes of the weight files.
+    pub bytes: u64,
+    /// The number formats in them.
+    pub precisions: Vec<String>,
+    /// The weight files, beneath the folder.
+    pub weight_files: Vec<String>,
+    /// The licence, where the folder states one.
+    pub licence: Option<String>,
+    /// Each configuration file with the keys of it that were read.
+    pub keys_read: Vec<(String, Vec<String>)>,
+    /// Tensors for other tasks, left alone.
+    pub tensors_ignored: Vec<String>,
+    /// Tensors that this software knows nothing of, left alone.
+    pub tensors_unknown: Vec<String>,
+}
+
+/// The `license:` line of a model card's front matter.
+pub(crate) fn licence(card: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(card);
+    let mut lines = text.lines();
+    (lines.next()?.trim() == "---").then_some(())?;
+    let front = lines.take_while(|line| line.trim() != "---");
+    let value = front.filter_map(|line| line.strip_prefix("license:")).next()?;
+    let value = value.trim().trim_matches(['"', '\'']);
+    (!value.is_empty()).then(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_licence_is_read_from_the_front_matter_only() {
+        assert_eq!(licence(b"---\nlicense: apache-2.0\n---\n").as_deref(), Some("apache-2.0"));
+        assert_eq!(licence(b"---\nlanguage: en\n---\nlicense: mit\n"), None);
+        assert_eq!(licence(b"license: mit\n"), None);
+        assert_eq!(licence(b"---\nlicense: \"mit\"\n").as_deref(), Some("mit"));
+    }
+}
