@@ -37,7 +37,7 @@ pub fn attend_on(
 ) {
     shape.check(qkv.len(), out.len());
     let tasks = tasks(shape, pool.threads(), strip_rows(isa));
-    let out = Target(out.as_mut_ptr());
+    let out = Target::new(out);
     pool.run(tasks.len(), &|index| {
         let task = &tasks[index];
         with_scratch(|scratch| {

@@ -5,6 +5,6 @@ mod forward;
 mod shape;
 mod strip;
 
-pub use backward::attend_backward;
+pub use backward::{attend_backward, attend_backward_on};
 pub use forward::{attend, attend_on, attention_map};
 pub use shape::{AttentionShape, Reach, ToeplitzBias};

@@ -163,3 +163,60 @@ impl Op for Attention {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Initial, check_gradients};
+
+    fn check(heads: usize, head_width: usize, reach: Reach, bias: &ScoreBias) {
+        let op = Attention { heads, head_width, scale: 0.4, reach, bias: bias.clone() };
+        let rows = (7, 3 * heads * head_width);
+        let check = check_gradients(|_| (), |()| op.clone(), &[rows], &[4, 0, 3], 31);
+        assert!(check.worst < 1e-2 && check.checked > 0, "{op:?}: {check:?}");
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        let slopes = ScoreBias::Slopes(Arc::from([0.5, 0.125]));
+        for (heads, width) in [(2, 4), (2, 5), (2, 18)] {
+            for reach in [Reach::ALL, Reach::window(1), Reach::CAUSAL] {
+                for bias in [&ScoreBias::None, &slopes] {
+                    check(heads, width, reach, bias);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_of_buckets_agree_with_finite_differences() {
+        let check = check_gradients(
+            |b| b.table("buckets", 8, 2, Initial::Zeros),
+            |table| Attention {
+                heads: 2,
+                head_width: 4,
+                scale: 0.5,
+                reach: Reach::ALL,
+                bias: ScoreBias::Buckets { table: *table, farthest: 16 },
+            },
+            &[(9, 24)],
+            &[5, 4],
+            37,
+        );
+        assert!(check.worst < 1e-2 && check.checked == 9 * 24 + 16, "{check:?}");
+    }
+
+    #[test]
+    fn buckets_are_those_of_the_reference() {
+        // MPNetEncoder.relative_position_bucket of transformers, 32 buckets and 128 places,
+        // for j - i = 0, -1, ..., at the borders of buckets.
+        let distances = [0, 1, 7, 8, 11, 12, 15, 16, 22, 23, 31, 32, 45, 46, 63, 64, 90, 91, 127];
+        let expected = [0, 1, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15];
+        for (distance, expected) in distances.into_iter().zip(expected) {
+            assert_eq!(bucket(-distance, 32, 128), expected, "{distance} behind");
+            let ahead = if distance == 0 { 0 } else { 16 + expected };
+            assert_eq!(bucket(distance, 32, 128), ahead, "{distance} ahead");
+        }
+        assert_eq!(bucket(-5000, 32, 128), 15);
+    }
+}
