@@ -85,7 +85,8 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, c: [f32; N]) -> S::V {
 }
 
 /// `2^r` for `|r| <= 1/2`: minimax in relative error, 9.2e-8.
-const EXP2: [f32; 6] = [1.0, 0.693_147, 0.240_222_42, 0.055_507_337, 0.009_671_513, 0.001_326_472_6];
+const EXP2: [f32; 6] =
+    [1.0, 0.693_147, 0.240_222_42, 0.055_507_337, 0.009_671_513, 0.001_326_472_6];
 
 /// `2 exp(r)` for `|r| <= ln 2 / 2`: minimax in relative error, 9.2e-8. Doubled so that the
 /// exponent that remains fits its bits up to the largest finite result.

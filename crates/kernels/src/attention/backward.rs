@@ -118,7 +118,8 @@ impl Kernel for Adjoint<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { inputs: Inputs { shape, qkv, out, gradient, to, by_bias }, pair, scratch } = self;
+        let Self { inputs: Inputs { shape, qkv, out, gradient, to, by_bias }, pair, scratch } =
+            self;
         let (rows, _) = shape.pair(pair);
         let (width, hidden) = (shape.head_width, shape.hidden());
         let padded = rows.len().next_multiple_of(panel_keys::<S>());

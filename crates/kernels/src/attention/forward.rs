@@ -28,13 +28,7 @@ pub fn attend(pool: &Pool, shape: &AttentionShape<'_>, qkv: &[f32], out: &mut [f
 ///
 /// # Panics
 /// Where a length does not fit the shapes, or this machine cannot run `isa`.
-pub fn attend_on(
-    isa: Isa,
-    pool: &Pool,
-    shape: &AttentionShape<'_>,
-    qkv: &[f32],
-    out: &mut [f32],
-) {
+pub fn attend_on(isa: Isa, pool: &Pool, shape: &AttentionShape<'_>, qkv: &[f32], out: &mut [f32]) {
     shape.check(qkv.len(), out.len());
     let tasks = tasks(shape, pool.threads(), strip_rows(isa));
     let out = Target::new(out);
@@ -52,7 +46,12 @@ pub fn attend_on(
 ///
 /// # Panics
 /// Where a length does not fit the shapes.
-pub fn attention_map(shape: &AttentionShape<'_>, qkv: &[f32], segment: usize, head: usize) -> Vec<f32> {
+pub fn attention_map(
+    shape: &AttentionShape<'_>,
+    qkv: &[f32],
+    segment: usize,
+    head: usize,
+) -> Vec<f32> {
     shape.check(qkv.len(), shape.rows() * shape.hidden());
     let length = shape.offsets[segment + 1] - shape.offsets[segment];
     let mut map = vec![0.0; length * length];
@@ -207,7 +206,9 @@ pub(super) unsafe fn pack<S: Simd>(
             (values, values_stride) = (base.add(at[2]), padded);
         }
         let mut diagonal = std::ptr::null();
-        if length > 0 && let Some(bias) = shape.diagonal(head, length) {
+        if length > 0
+            && let Some(bias) = shape.diagonal(head, length)
+        {
             let to = base.add(at[4]);
             for (index, bias) in bias.iter().enumerate() {
                 *to.add(index) = bias * std::f32::consts::LOG2_E;

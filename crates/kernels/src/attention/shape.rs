@@ -108,7 +108,13 @@ impl AttentionShape<'_> {
             let longest = longest.unwrap_or(0);
             assert!(bias.span >= longest.max(1), "bias of span {} against {longest}", bias.span);
             let expected = self.heads * (2 * bias.span - 1);
-            assert_eq!(bias.table.len(), expected, "bias of [{}, 2 * {} - 1]", self.heads, bias.span);
+            assert_eq!(
+                bias.table.len(),
+                expected,
+                "bias of [{}, 2 * {} - 1]",
+                self.heads,
+                bias.span
+            );
         }
     }
 }

@@ -116,8 +116,7 @@ impl<const R: usize> Strip<R> {
     #[inline(always)]
     fn seen(&self, r: usize) -> Range<usize> {
         let i = self.first + r;
-        i.saturating_sub(self.back)
-            ..i.saturating_add(self.ahead).saturating_add(1).min(self.length)
+        i.saturating_sub(self.back)..i.saturating_add(self.ahead).saturating_add(1).min(self.length)
     }
 
     /// The panels that any query of the strip sees.
@@ -312,12 +311,7 @@ impl<const R: usize> Strip<R> {
     }
 
     #[inline(always)]
-    unsafe fn mix_columns<S: Simd, const C: usize>(
-        &self,
-        s: S,
-        inverse: &[f32; R],
-        column: usize,
-    ) {
+    unsafe fn mix_columns<S: Simd, const C: usize>(&self, s: S, inverse: &[f32; R], column: usize) {
         let width = panel_keys::<S>();
         let stride = self.place.values_stride;
         let mut sums = [[s.splat(0.0); C]; R];

@@ -42,8 +42,7 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         for activation in Activation::ALL {
-            let check =
-                check_gradients(|_| (), |()| Activate { activation }, &[(5, 21)], &[5], 11);
+            let check = check_gradients(|_| (), |()| Activate { activation }, &[(5, 21)], &[5], 11);
             assert!(check.worst < 1e-2 && check.checked == 105, "{activation:?}: {check:?}");
         }
     }
