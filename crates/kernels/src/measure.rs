@@ -66,9 +66,9 @@ pub fn peak_gflops(threads: usize) -> f64 {
 /// Where this machine cannot run it.
 pub fn peak_gflops_on(isa: Isa, threads: usize) -> f64 {
     let pool = Pool::new(threads);
-    let steps = 400_000;
+    let steps = 150_000;
     let mut best = 0.0f64;
-    for _ in 0..12 {
+    for _ in 0..60 {
         let begin = Instant::now();
         pool.run(threads, &|_| {
             std::hint::black_box(dispatch_on(isa, Chains { steps }));

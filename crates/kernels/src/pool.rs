@@ -199,7 +199,7 @@ impl Shared {
         while self.state.load(Ordering::Acquire) & ACTIVE != 0 {
             spins += 1;
             // Someone else may need this core for the worker to get on.
-            if self.spins && spins < 20_000 || spins < 50 {
+            if self.spins && spins < 2_000 || spins < 50 {
                 std::hint::spin_loop();
             } else {
                 std::thread::yield_now();

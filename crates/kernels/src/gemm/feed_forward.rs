@@ -83,7 +83,7 @@ impl Tiles {
         let height = tile::tile_rows(network.first.isa());
         let width = network.stride() + network.first.inputs();
         let fit = measure::caches().l2 / 2 / (width * size_of::<f32>());
-        let highest = (fit / height * height).clamp(2 * height, 12 * height);
+        let highest = (fit / height * height).clamp(3 * height, 12 * height);
         let count = rows.div_ceil(highest).max(1);
         Self { count, rows: rows.div_ceil(count) }
     }

@@ -173,7 +173,7 @@ impl Cut {
         let tile = tile::tile_rows(weights.isa());
         let tiles = rows.div_ceil(tile);
         let fit = block_budget() / (weights.inputs().max(1) * size_of::<f32>());
-        let tiles_per_block = (fit / tile).clamp(2, 6);
+        let tiles_per_block = (fit / tile).clamp(3, 6);
         let row_blocks = tiles.div_ceil(tiles_per_block).max(1);
         if threads == 1 {
             return Self { row_blocks, groups: 1 };
