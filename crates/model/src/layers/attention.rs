@@ -43,7 +43,7 @@ impl SelfAttention {
         positions: &[Box<dyn Position>],
         batch: &Batch,
     ) -> Value {
-        let mut qkv = s.apply(self.qkv.clone(), &[x], &batch.segments);
+        let mut qkv = s.apply(self.qkv, &[x], &batch.segments);
         let mut bias = ScoreBias::None;
         for position in positions {
             qkv = position.on_heads(s, qkv, self.heads, batch);
@@ -61,6 +61,6 @@ impl SelfAttention {
         };
         let mixed = s.apply(attention, &[&qkv], &batch.segments);
         drop(qkv);
-        s.apply(self.output.clone(), &[&mixed, residual], &batch.segments)
+        s.apply(self.output, &[&mixed, residual], &batch.segments)
     }
 }

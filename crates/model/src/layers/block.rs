@@ -49,7 +49,7 @@ impl Block {
             None => x,
         };
         let feed = |s: &mut Session, x: &Value, residual: &Value| {
-            s.apply(self.feed_forward.clone(), &[x, residual], segments)
+            s.apply(self.feed_forward, &[x, residual], segments)
         };
         match self.place {
             NormPlace::After => {

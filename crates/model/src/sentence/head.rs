@@ -126,7 +126,7 @@ impl Head {
                     let ways = if ways.is_empty() { pooling } else { ways };
                     pool(s, &x, segments, ways, &skip)
                 }
-                Module::Dense(linear) => s.apply(linear.clone(), &[&x], &sentences),
+                Module::Dense(linear) => s.apply(*linear, &[&x], &sentences),
                 Module::Normalize => {
                     s.apply(Normalize { epsilon: LEAST_LENGTH }, &[&x], &sentences)
                 }
