@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use contexture::{EmbedOptions, Embedder, OpenOptions, Record};
-use contexture_kernels::{Isa, measure};
+use contexture_kernels::{isa::Isa, measure};
 use serde_json::{Value, json};
 
 struct Set {

@@ -1,8 +1,9 @@
 //! From rows to records: word and token vectors with their texts and spans.
 
 use contexture_nn::Rows;
-use contexture_text::{Piece, Tokenizer, align, words};
+use contexture_text::{Overflow, Piece, Tokenizer, align, words};
 
+use crate::plan::Plan;
 use crate::{Record, Span, Unit, Vector};
 
 /// What a text brings along: itself, and the user's own words where they were given.
@@ -79,14 +80,14 @@ pub(crate) fn token_units(
         .collect()
 }
 
-/// One vector a word of the user's: the mean of its tokens' vectors. Words outside of the piece
-/// are left out; words inside of it that have no token keep their place with no vector.
+/// One vector a word of the user's: the mean of its tokens' vectors. Of a chunk, the words that it
+/// covers; of a text that was cut, all words, those in the cut tail with no vector.
 pub(crate) fn word_units(
     piece: &Piece,
     subject: Subject<'_>,
     hidden: &Rows,
     first: usize,
-    finish: Finish,
+    plan: &Plan,
 ) -> Vec<Unit> {
     let found;
     let spans: &[Span] = match subject.words {
@@ -96,11 +97,10 @@ pub(crate) fn word_units(
             &found
         }
     };
-    let inside: Vec<Span> = spans
-        .iter()
-        .copied()
-        .filter(|word| piece.chunk_holds(*word) || (!piece.is_chunk() && piece.truncated))
-        .collect();
+    let covers = |word: &Span| {
+        plan.overflow != Overflow::Chunk || (word[0] < piece.span[1] && word[1] > piece.span[0])
+    };
+    let inside: Vec<Span> = spans.iter().copied().filter(covers).collect();
     align(subject.text, &inside, &piece.spans)
         .into_iter()
         .zip(inside)
@@ -108,7 +108,7 @@ pub(crate) fn word_units(
             text: subject.text[span[0]..span[1]].to_string(),
             span: Some(span),
             embedding: if from < to {
-                finish.apply(&mean(hidden, first + from, first + to))
+                plan.units.apply(&mean(hidden, first + from, first + to))
             } else {
                 Vec::new()
             },

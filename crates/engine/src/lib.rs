@@ -1,6 +1,23 @@
 //! Texts in, vectors out: the public core.
+//!
+//! The only crate that knows both tokenizers and models, and the only place that decides about
+//! parallelism. Everything that comes out is plain data.
 #![forbid(unsafe_code)]
 
+mod assemble;
+mod embedder;
+mod error;
+mod forward;
+mod info;
+mod options;
+mod plan;
+pub mod quantize;
 mod record;
+mod stream;
 
-pub use record::{Record, Span, Unit, Vector};
+pub use contexture_text::{Encoding, Overflow, Tokenizer};
+pub use embedder::{Embedder, Input, OpenOptions, Positions};
+pub use error::EngineError;
+pub use info::Info;
+pub use options::{DEFAULT_BUDGET_TOKENS, EmbedOptions, Layer, Levels, Pooling};
+pub use record::{Record, Span, Unit, Vector, cosine};

@@ -1,18 +1,7 @@
 //! What a user may ask of an embedding.
 
 pub use contexture_nn::ops::Pooling;
-
-/// What to do with a text that is longer than the model's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overflow {
-    /// Cut it, and say so in the record. What users of the field expect.
-    #[default]
-    Truncate,
-    /// Refuse it with an error that names the text.
-    Error,
-    /// Embed it in pieces, one record each with its span.
-    Chunk,
-}
+use contexture_text::Overflow;
 
 /// Which of the model's layers the vectors are made of.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -45,3 +45,35 @@ pub struct Record {
     /// Token vectors, where asked for.
     pub tokens_detail: Option<Vec<Unit>>,
 }
+
+impl Record {
+    /// The sentence vector as floats; empty where there is none or it was quantised.
+    pub fn vector(&self) -> &[f32] {
+        match &self.embedding {
+            Some(Vector::F32(values)) => values,
+            _ => &[],
+        }
+    }
+}
+
+/// The cosine of the angle between two vectors of one length; 0 where one of them is zero.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "dimensions of the two vectors");
+    let sum = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+    };
+    let lengths = (sum(a, a) * sum(b, b)).sqrt();
+    if lengths > 0.0 { (sum(a, b) / lengths) as f32 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cosine_is_guarded_and_bounded() {
+        assert_eq!(cosine(&[1.0, 0.0], &[2.0, 0.0]), 1.0);
+        assert_eq!(cosine(&[1.0, 0.0], &[0.0, 3.0]), 0.0);
+        assert_eq!(cosine(&[0.0, 0.0], &[0.0, 3.0]), 0.0);
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Tape {
 
 /// Gradients by parameter, allocated when first touched.
 #[derive(Debug, Default)]
-pub struct ParameterGradients {
+pub(crate) struct ParameterGradients {
     by_index: HashMap<usize, Vec<f32>>,
 }
 

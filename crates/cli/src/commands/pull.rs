@@ -60,7 +60,7 @@ fn list(json: bool) {
             let line = serde_json::json!({
                 "name": entry.name,
                 "repository": entry.repository,
-                "dimensions": entry.dimensions,
+                "dimensions": entry.dimension,
                 "bytes": entry.bytes,
                 "licence": entry.licence,
                 "description": entry.description,
@@ -70,7 +70,7 @@ fn list(json: bool) {
             let megabytes = entry.bytes as f64 / 1e6;
             println!(
                 "{:<20} {megabytes:>7.1} MB  {:>4} dimensions  {:<12} {}",
-                entry.name, entry.dimensions, entry.licence, entry.description
+                entry.name, entry.dimension, entry.licence, entry.description
             );
         }
     }

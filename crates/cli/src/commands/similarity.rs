@@ -68,7 +68,8 @@ pub(crate) fn run(arguments: SimilarityArguments) -> Result<()> {
         println!("{table}");
         return Ok(());
     }
-    print!("{}", similarity_grid(&texts, &matrix, mode(arguments.colour), width()));
+    let labels: Vec<&str> = texts.iter().map(String::as_str).collect();
+    print!("{}", similarity_grid(&labels, &matrix.concat(), width(), mode(arguments.colour)));
     Ok(())
 }
 
@@ -90,13 +91,20 @@ fn texts(arguments: &SimilarityArguments) -> Result<Vec<String>> {
 }
 
 fn mode(colour: Colour) -> ColourMode {
-    match colour {
-        Colour::Always => ColourMode::detect(true),
-        Colour::Never => ColourMode::None,
-        Colour::Auto => ColourMode::detect(std::io::stdout().is_terminal()),
+    let shown = match colour {
+        Colour::Always => true,
+        Colour::Never => return ColourMode::Plain,
+        Colour::Auto => std::io::stdout().is_terminal(),
+    };
+    match ColourMode::detect(shown, |name| std::env::var(name).ok()) {
+        // Asked for in so many words, colours come also where the environment promises none.
+        ColourMode::Plain if colour == Colour::Always => ColourMode::Colours256,
+        mode => mode,
     }
 }
 
-fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
+/// The terminal's columns, where it says them.
+fn width() -> Option<usize> {
+    let columns = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    columns.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }
