@@ -205,19 +205,7 @@ pub(super) unsafe fn pack<S: Simd>(
             copy_rows(s, source, base.add(at[2]), padded);
             (values, values_stride) = (base.add(at[2]), padded);
         }
-        let mut diagonal = std::ptr::null();
-        if length > 0
-            && let Some(bias) = shape.diagonal(head, length)
-        {
-            let to = base.add(at[4]);
-            for (index, bias) in bias.iter().enumerate() {
-                *to.add(index) = bias * std::f32::consts::LOG2_E;
-            }
-            for index in bias.len()..bias.len() + panel {
-                *to.add(index) = 0.0;
-            }
-            diagonal = to;
-        }
+        let diagonal = diagonal(shape, head, length, panel, base.add(at[4]));
         let place = Place {
             queries: base.add(at[0]),
             keys,
@@ -228,6 +216,29 @@ pub(super) unsafe fn pack<S: Simd>(
         };
         (Head { place, q, stride, length, head, first_row: rows.start }, base.add(at[6]))
     }
+}
+
+/// Copies the bias of a head to scratch, in units of log2; null where there is none.
+///
+/// # Safety
+/// `to` holds `2 * length + panel` values.
+unsafe fn diagonal(
+    shape: &AttentionShape<'_>,
+    head: usize,
+    length: usize,
+    panel: usize,
+    to: *mut f32,
+) -> *const f32 {
+    if length == 0 {
+        return std::ptr::null();
+    }
+    let Some(bias) = shape.diagonal(head, length) else { return std::ptr::null() };
+    // SAFETY: promised by the caller; the bias has `2 * length - 1` values.
+    let to = unsafe { std::slice::from_raw_parts_mut(to, bias.len() + panel) };
+    let (copy, padding) = to.split_at_mut(bias.len());
+    copy.iter_mut().zip(bias).for_each(|(to, bias)| *to = bias * std::f32::consts::LOG2_E);
+    padding.fill(0.0);
+    to.as_ptr()
 }
 
 /// Rows with a stride.

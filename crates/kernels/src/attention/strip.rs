@@ -214,8 +214,15 @@ impl<const R: usize> Strip<R> {
             for v in (vectors.start..own.start).chain(own.end..vectors.end) {
                 s.store_ptr(zero, self.at::<S>(r, v));
             }
-            self.edge(s, r, own.start, &seen, f32::NEG_INFINITY);
-            self.edge(s, r, own.end - 1, &seen, f32::NEG_INFINITY);
+            if own.len() == 1 {
+                return self.softmax_vector(s, r, own.start, &seen);
+            }
+            if !seen.start.is_multiple_of(S::LANES) {
+                self.edge(s, r, own.start, &seen, f32::NEG_INFINITY);
+            }
+            if !seen.end.is_multiple_of(S::LANES) {
+                self.edge(s, r, own.end - 1, &seen, f32::NEG_INFINITY);
+            }
             let most = self.most(s, r, own.clone());
             let nothing = most == f32::NEG_INFINITY;
             let most = s.splat(if nothing { 0.0 } else { most });
@@ -239,6 +246,37 @@ impl<const R: usize> Strip<R> {
             }
             // The largest score's own power is 1: the sum is 0 for no row.
             if nothing { 0.0 } else { 1.0 / s.sum(s.add(even, odd)) }
+        }
+    }
+
+    /// [`softmax_row`](Self::softmax_row) of a row that sees keys of one vector only, without a
+    /// detour through memory: short sequences are many.
+    #[inline(always)]
+    unsafe fn softmax_vector<S: Simd>(&self, s: S, r: usize, v: usize, seen: &Range<usize>) -> f32 {
+        let place = v * S::LANES;
+        let (unseen, zero) = (s.splat(f32::NEG_INFINITY), s.splat(0.0));
+        // SAFETY: a vector of this row; the diagonal is padded by a panel.
+        unsafe {
+            let at = self.at::<S>(r, v);
+            let mut x = s.load_ptr(at);
+            if !self.place.diagonal.is_null() {
+                let diagonal = self.place.diagonal.add(self.length - 1 - (self.first + r) + place);
+                x = s.add(x, s.load_ptr(diagonal));
+            }
+            let end = s.first(seen.end - place);
+            x = s.select(end, x, unseen);
+            if seen.start > place {
+                x = s.select(s.first(seen.start - place), unseen, x);
+            }
+            let most = s.maximum(x);
+            let nothing = most == f32::NEG_INFINITY;
+            let most = s.splat(if nothing { 0.0 } else { most });
+            let mut p = s.select(end, exp2_nonpositive(s, s.sub(x, most)), zero);
+            if seen.start > place {
+                p = s.select(s.first(seen.start - place), zero, p);
+            }
+            s.store_ptr(p, at);
+            if nothing { 0.0 } else { 1.0 / s.sum(p) }
         }
     }
 
