@@ -13,6 +13,8 @@ use crate::ModelError;
 pub struct Folder {
     shown: PathBuf,
     root: PathBuf,
+    /// What may not be left: the model folder, also for a folder within it.
+    boundary: PathBuf,
     /// Where the Hugging Face cache keeps this repository's files; links into it are followed.
     blobs: Option<PathBuf>,
 }
@@ -33,7 +35,7 @@ impl Folder {
         if !root.is_dir() {
             return Err(ModelError::refused(path, "it is not a folder"));
         }
-        Ok(Self { shown: path.into(), blobs: blobs_of(&root), root })
+        Ok(Self { shown: path.into(), blobs: blobs_of(&root), boundary: root.clone(), root })
     }
 
     /// The folder as the user named it.
@@ -64,7 +66,7 @@ impl Folder {
     pub fn within(&self, name: &str) -> Result<Self, ModelError> {
         let shown = self.shown(name);
         match self.resolve(name)? {
-            Some(_) => Ok(Self { shown, root: self.root.join(name), blobs: self.blobs.clone() }),
+            Some(root) => Ok(Self { shown, root, ..self.clone() }),
             None => Err(ModelError::NotFound {
                 path: shown,
                 advice: "modules.json names this folder".into(),
@@ -118,7 +120,7 @@ impl Folder {
             Err(e) => return Err(ModelError::io(&shown, e)),
         }
         let real = fs::canonicalize(&path).map_err(|e| ModelError::io(&shown, e))?;
-        let inside = real.starts_with(&self.root)
+        let inside = real.starts_with(&self.boundary)
             || self.blobs.as_ref().is_some_and(|blobs| real.starts_with(blobs));
         if !inside {
             let reason = format!("it leads out of the model folder, to {}", real.display());
