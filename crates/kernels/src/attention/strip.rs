@@ -39,13 +39,12 @@ pub(super) const fn panel_keys<S: Simd>() -> usize {
     VECTORS * S::LANES
 }
 
-/// Distance between the rows of scaled queries in scratch, by the head's width: fixed, so that the
-/// product needs one pointer for all of them, and odd in cache lines, so that they do not collide.
-const NARROW: usize = 64 + 16;
-const WIDE: usize = 1024 + 16;
+/// Distance between the rows of scaled queries in scratch: fixed, so that the product needs one
+/// pointer for all of them, and odd in cache lines, so that they do not collide.
+const STRIDE: usize = 1024 + 16;
 
 /// Scratch values for the queries of a strip.
-pub(super) const QUERIES: usize = 14 * WIDE;
+pub(super) const QUERIES: usize = 14 * STRIDE;
 
 /// The memory of a strip. All pointers are valid for what they are described to hold.
 #[derive(Clone, Copy)]
@@ -91,13 +90,8 @@ impl<const R: usize> Kernel for Strip<R> {
         }
         // SAFETY: the strip's pointers are valid for its shapes, by its maker's promise.
         unsafe {
-            if self.head_width <= 64 {
-                self.queries::<S, NARROW>(s);
-                self.scores::<S, NARROW>(s);
-            } else {
-                self.queries::<S, WIDE>(s);
-                self.scores::<S, WIDE>(s);
-            }
+            self.queries(s);
+            self.scores(s);
             let mut inverse = [0.0; R];
             for r in 0..R {
                 inverse[r] = self.softmax_row(s, r);
@@ -128,7 +122,7 @@ impl<const R: usize> Strip<R> {
 
     /// Copies the queries, scaled, to where the product reads them.
     #[inline(always)]
-    unsafe fn queries<S: Simd, const STRIDE: usize>(&self, s: S) {
+    unsafe fn queries<S: Simd>(&self, s: S) {
         let factor = s.splat(self.factor);
         for r in 0..R {
             let mut k = 0;
@@ -148,22 +142,22 @@ impl<const R: usize> Strip<R> {
 
     /// `S = Q K^T`, panel by panel.
     #[inline(always)]
-    unsafe fn scores<S: Simd, const STRIDE: usize>(&self, s: S) {
+    unsafe fn scores<S: Simd>(&self, s: S) {
         for panel in self.panels::<S>() {
             let left = self.length - panel * panel_keys::<S>();
             // SAFETY: the panel is one of the sequence's.
             unsafe {
                 if left > S::LANES {
-                    self.scores_of::<S, STRIDE, VECTORS>(s, panel);
+                    self.scores_of::<S, VECTORS>(s, panel);
                 } else {
-                    self.scores_of::<S, STRIDE, 1>(s, panel);
+                    self.scores_of::<S, 1>(s, panel);
                 }
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn scores_of<S: Simd, const STRIDE: usize, const C: usize>(&self, s: S, panel: usize) {
+    unsafe fn scores_of<S: Simd, const C: usize>(&self, s: S, panel: usize) {
         let width = panel_keys::<S>();
         let mut sums = [[s.splat(0.0); C]; R];
         // SAFETY: inside the panel of packed keys, the scaled queries and the strip's scores.
