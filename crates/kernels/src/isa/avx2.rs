@@ -157,10 +157,17 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, n: usize) -> __m256 {
+        // A masked store costs tens of instructions on some machines; most calls are whole.
+        if n >= 8 {
+            return x86!(_mm256_loadu_ps(from));
+        }
         x86!(_mm256_maskload_ps(from, mask(n)))
     }
     #[inline(always)]
     unsafe fn store_first(self, a: __m256, to: *mut f32, n: usize) {
+        if n >= 8 {
+            return x86!(_mm256_storeu_ps(to, a));
+        }
         x86!(_mm256_maskstore_ps(to, mask(n), a))
     }
     #[inline(always)]

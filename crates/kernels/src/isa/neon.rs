@@ -161,6 +161,10 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, n: usize) -> float32x4_t {
+        // Most calls are for whole vectors, and those must not go element by element.
+        if n >= 4 {
+            return arm!(vld1q_f32(from));
+        }
         arm! {
             let mut whole = [0.0f32; 4];
             for (i, whole) in whole.iter_mut().enumerate() {
@@ -173,6 +177,9 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn store_first(self, a: float32x4_t, to: *mut f32, n: usize) {
+        if n >= 4 {
+            return arm!(vst1q_f32(to, a));
+        }
         arm! {
             let mut whole = [0.0f32; 4];
             vst1q_f32(whole.as_mut_ptr(), a);

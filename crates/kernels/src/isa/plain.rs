@@ -180,8 +180,12 @@ impl Simd for Plain {
     }
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, n: usize) -> Eight {
+        if n >= 8 {
+            // SAFETY: the caller promises as many readable values.
+            return unsafe { self.load_ptr(from) };
+        }
         let mut out = Eight([0.0; 8]);
-        for i in 0..n.min(8) {
+        for i in 0..n {
             // SAFETY: the caller promises n readable values.
             out.0[i] = unsafe { *from.add(i) };
         }
@@ -189,7 +193,11 @@ impl Simd for Plain {
     }
     #[inline(always)]
     unsafe fn store_first(self, a: Eight, to: *mut f32, n: usize) {
-        for i in 0..n.min(8) {
+        if n >= 8 {
+            // SAFETY: the caller promises as many writable values.
+            return unsafe { self.store_ptr(a, to) };
+        }
+        for i in 0..n {
             // SAFETY: the caller promises n writable values.
             unsafe { *to.add(i) = a.0[i] }
         }
