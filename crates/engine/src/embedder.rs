@@ -1,6 +1,6 @@
 //! A model and its tokenizer, opened: texts in, records out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,6 +113,7 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::open`].
     pub fn open_folder(folder: &Path, options: &OpenOptions) -> Result<Self, EngineError> {
+        Isa::from_environment().map_err(EngineError::Instructions)?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -122,17 +123,7 @@ impl Embedder {
             without_positions: options.positions == Positions::None,
             ..contexture_model::OpenOptions::default()
         };
-        // Neither waits for the other: parsing a vocabulary takes as long as reading weights.
-        let (tokenizer, model) = std::thread::scope(|scope| {
-            let tokenizer = scope.spawn(|| Self::open_tokenizer(folder));
-            let model = Model::open(folder, &settings);
-            (tokenizer.join(), model)
-        });
-        let model = model?;
-        let tokenizer = match tokenizer {
-            Ok(tokenizer) => tokenizer?,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
+        let (tokenizer, model) = open_both(folder, &settings)?;
         check_vocabulary(&tokenizer, &model)?;
         let shared = Shared {
             tokenizer,
@@ -224,13 +215,21 @@ impl Embedder {
         mut emit: impl FnMut(T, Result<Vec<Record>, EngineError>) -> ControlFlow<()> + Send,
     ) -> Result<(), EngineError> {
         let plan = self.plan(options)?;
-        let jobs = self.shared.jobs(usize::MAX, &plan);
+        // Looking a little ahead tells a short stream, whose ops are better divided.
+        let mut ahead = VecDeque::new();
+        let mut bytes = 0;
+        while bytes < self.shared.joint_bytes() {
+            let Some(input) = next() else { break };
+            bytes += input.text.len() + BYTES_PER_TOKEN;
+            ahead.push_back(input);
+        }
+        let jobs = self.shared.jobs(bytes, &plan);
         let mut number = 0;
         let draw = || {
             let mut inputs = Vec::new();
             let mut taken = 0;
             while taken < jobs.bytes {
-                let Some(input) = next() else { break };
+                let Some(input) = ahead.pop_front().or_else(&mut next) else { break };
                 taken += input.text.len() + BYTES_PER_TOKEN;
                 inputs.push(input);
             }
@@ -364,8 +363,13 @@ struct Jobs {
 }
 
 impl Shared {
+    /// From this many bytes of text on, every thread has texts enough of its own.
+    fn joint_bytes(&self) -> usize {
+        self.threads * JOINT_TOKENS_PER_THREAD * BYTES_PER_TOKEN
+    }
+
     fn jobs(&self, bytes: usize, plan: &Plan) -> Jobs {
-        let few = bytes / BYTES_PER_TOKEN < self.threads * JOINT_TOKENS_PER_THREAD;
+        let few = bytes < self.joint_bytes();
         let (sessions, threads) = if few { (1, self.threads) } else { (self.threads, 1) };
         let bytes = plan.budget_tokens.saturating_mul(BYTES_PER_TOKEN);
         Jobs { sessions, threads, bytes, least: bytes.min(64 * BYTES_PER_TOKEN) }
@@ -437,6 +441,30 @@ impl Shared {
             }
             other => Ok(other?),
         }
+    }
+}
+
+/// Tokenizer and model side by side: neither needs the other, unless the tokenizer lies in a
+/// module's folder, which only the model knows.
+fn open_both(
+    folder: &Path,
+    settings: &contexture_model::OpenOptions,
+) -> Result<(Tokenizer, Model), EngineError> {
+    let at_root = ["tokenizer.json", "vocab.txt"].iter().any(|name| folder.join(name).exists());
+    if !at_root {
+        let model = Model::open(folder, settings)?;
+        return Ok((Tokenizer::open(model.encoder_folder().path())?, model));
+    }
+    let (tokenizer, model) = std::thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| Tokenizer::open(folder));
+        let model = Model::open(folder, settings);
+        (tokenizer.join(), model)
+    });
+    // The model's errors come first: what is no model folder has no tokenizer either.
+    let model = model?;
+    match tokenizer {
+        Ok(tokenizer) => Ok((tokenizer?, model)),
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -40,6 +40,9 @@ pub enum EngineError {
         /// What is possible.
         supported: String,
     },
+    /// `CONTEXTURE_ISA` names an instruction set that this machine cannot run.
+    #[error("{0}")]
+    Instructions(String),
     /// The tokenizer and the weights are not of one model.
     #[error(
         "the tokenizer gives token {id}, and the model's vocabulary has {vocabulary} entries: \

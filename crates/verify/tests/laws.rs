@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use contexture::{
-    EmbedOptions, Embedder, Layer, Levels, OpenOptions, Overflow, Positions, Record, Vector, cosine,
+    EmbedOptions, Embedder, Layer, Levels, OpenOptions, Overflow, Pooling, Positions, Record, Vector, cosine,
 };
-use contexture_verify::{goldens, largest_difference};
+use contexture_verify::{goldens, largest_difference, tensors};
 
 fn families() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(goldens().join("families"))
@@ -140,8 +140,10 @@ fn permuting_tokens_permutes_rows_only_without_positions() {
                 assert!(worst <= 1e-5, "{family} without positions: {worst:e}");
             }
         }
+        // A weighted mean would know the order by itself.
+        let mean = EmbedOptions { pooling: Some(Pooling::Mean), ..EmbedOptions::default() };
         let apart = |embedder: &Embedder| {
-            let records = embedder.embed(&[text, permuted]).unwrap();
+            let records = embedder.embed_with(&[text, permuted], &mean).unwrap();
             cosine(records[0].vector(), records[1].vector())
         };
         assert!(apart(&without) > 1.0 - 1e-5, "{family}: a bag of words has no order");
@@ -249,4 +251,31 @@ fn dimensions_cut_then_normalise() {
     let options = EmbedOptions { dimensions: Some(1000), ..EmbedOptions::default() };
     let error = embedder.embed_with(&texts, &options).unwrap_err().to_string();
     assert!(error.contains("1000") && error.contains("48"), "{error}");
+}
+
+/// Prompts against the reference: in attention, and out of the pooling where the folder says so.
+#[test]
+fn prompts_equal_the_reference() {
+    let folder = goldens().join("families/nomic_bert");
+    let golden = tensors(&folder.join("expected.safetensors"));
+    let texts: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("texts.json")).unwrap()).unwrap();
+    let texts: Vec<&str> =
+        texts["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    let embedder = open(&folder, 2);
+    let mut seen = 0;
+    for (key, expected) in golden.iter().filter(|(key, _)| key.starts_with("prompt.")) {
+        let (name, index) = key["prompt.".len()..].rsplit_once('.').unwrap();
+        let options =
+            EmbedOptions { prompt_name: Some(name.to_string()), ..EmbedOptions::default() };
+        let index: usize = index.parse().unwrap();
+        let record = &embedder.embed_with(&[texts[index]], &options).unwrap()[0];
+        let difference = largest_difference(record.vector(), &expected.values);
+        assert!(difference <= 2e-5, "{key}: {difference:e}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen} prompts were compared");
+    let unknown = EmbedOptions { prompt_name: Some("nobody".into()), ..EmbedOptions::default() };
+    let error = embedder.embed_with(&["x"], &unknown).unwrap_err().to_string();
+    assert!(error.contains("nobody") && error.contains("query"), "{error}");
 }

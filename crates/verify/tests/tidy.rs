@@ -90,6 +90,8 @@ fn mod_files_hold_only_modules() {
     };
     let broken = rust_files()
         .iter()
+        // A test's shared code has no other place than the `mod.rs` of its folder.
+        .filter(|(path, _)| path.components().any(|part| part.as_os_str() == "src"))
         .filter(|(path, _)| path.file_name().is_some_and(|name| name == "mod.rs"))
         .flat_map(|(path, text)| {
             // `use` items may span lines: they are dropped up to their semicolon.
@@ -179,7 +181,7 @@ fn nothing_imports_upward() {
         ("engine", &["model", "nn", "kernels", "text", "hub"]),
         ("bulk", &["engine"]),
         ("view", &["engine"]),
-        ("contexture", &["engine"]),
+        ("contexture", &["engine", "hub"]),
         ("cli", &["contexture", "bulk", "view"]),
     ];
     let mut broken = Vec::new();
