@@ -4,6 +4,7 @@
 mod commands;
 mod model;
 mod progress;
+mod say;
 
 use std::process::ExitCode;
 
@@ -14,8 +15,13 @@ use commands::{embed, info, pull, similarity, tokenize};
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
 #[command(name = "contexture", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 an error, said on standard error; 2 wrong usage.\n\
-    `contexture COMMAND --help` shows each command's options with examples.")]
+#[command(after_help = "Examples:\n  \
+    contexture embed 'ram hits sam' 'sam hits ram'\n  \
+    contexture embed --input reviews.csv --column review --output reviews.parquet\n  \
+    contexture similarity 'ram hits sam' 'sam hits ram'\n\n\
+    Exit codes: 0 done; 1 an error, said on standard error; 2 wrong usage; 130 interrupted.\n\
+    CONTEXTURE_MODEL names the model, CONTEXTURE_ISA (avx512, avx2, neon, plain) forces an\n\
+    instruction set. `contexture COMMAND --help` shows a command's options with examples.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +47,11 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     listen(arguments.verbose);
+    // A word that names no instruction set would else be passed over in silence.
+    if let Err(refused) = contexture::Isa::from_environment() {
+        eprintln!("contexture: {refused}");
+        return ExitCode::FAILURE;
+    }
     let outcome = match arguments.command {
         Command::Embed(arguments) => embed::run(*arguments),
         Command::Similarity(arguments) => similarity::run(arguments),
@@ -50,21 +61,12 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if reader_has_left(&error) => ExitCode::SUCCESS,
+        Err(error) if say::reader_has_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("contexture: {error:#}");
+            eprintln!("contexture: {}", say::chain(&error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// `contexture embed ... | head` ends the reading side early: no failure of ours.
-fn reader_has_left(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
 }
 
 fn listen(verbose: u8) {

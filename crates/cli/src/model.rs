@@ -9,13 +9,14 @@ use crate::progress::PullDisplay;
 
 /// Options that every command with a model shares.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct ModelArguments {
     /// A model's name, its folder, or an archive (.zip, .whl) that holds one.
     #[arg(short, long, default_value = hub::DEFAULT_MODEL, env = "CONTEXTURE_MODEL")]
     pub(crate) model: String,
     /// Threads to use; 0: as many as this process may.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) threads: usize,
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    pub(crate) threads: u16,
     /// Never touch the network: a model that is not cached is an error.
     #[arg(long)]
     pub(crate) offline: bool,
@@ -39,7 +40,19 @@ impl ModelArguments {
     /// Opens the model, pulling it into the cache on first use.
     pub(crate) fn open(&self, quiet: bool) -> Result<Embedder> {
         let located = self.locate(quiet)?;
-        let options = OpenOptions { threads: self.threads, ..OpenOptions::default() };
+        let options = OpenOptions { threads: self.threads.into(), ..OpenOptions::default() };
         Ok(Embedder::open_folder(&located.folder, &options)?)
+    }
+
+    /// Says once what the model's folder leaves open and how it was decided.
+    pub(crate) fn say_what_is_assumed(&self, embedder: &Embedder) -> Result<()> {
+        if embedder.info(false)?.model.pooling_assumed {
+            eprintln!(
+                "contexture: {}: the folder does not say how tokens become a sentence vector; \
+                 their mean is used",
+                self.model
+            );
+        }
+        Ok(())
     }
 }

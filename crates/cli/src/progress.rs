@@ -14,7 +14,8 @@ pub(crate) struct PullDisplay {
 impl PullDisplay {
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("  {msg:32!} {bar:30} {bytes}/{total_bytes} {eta}");
+        let style =
+            ProgressStyle::with_template("  {msg:32!} {bar:30} {bytes}/{total_bytes} {eta}");
         bar.set_style(style.expect("the template is constant and right"));
         Self { bar, quiet }
     }

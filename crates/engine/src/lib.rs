@@ -15,6 +15,7 @@ pub mod quantize;
 mod record;
 mod stream;
 
+pub use contexture_kernels::isa::Isa;
 pub use contexture_text::{Encoding, Overflow, Tokenizer};
 pub use embedder::{Embedder, Input, OpenOptions, Positions};
 pub use error::EngineError;

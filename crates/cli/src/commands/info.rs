@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use contexture::Info;
 
 use crate::model::ModelArguments;
+use crate::say;
 
 /// Describe a model: architecture, positions, pooling, limits, size, licence, digest, and which
 /// configuration keys were read.
@@ -15,11 +17,11 @@ use crate::model::ModelArguments;
 pub(crate) struct InfoArguments {
     /// A model's name, its folder, or an archive that holds one; wins over --model.
     name: Option<String>,
-    #[command(flatten)]
-    model: ModelArguments,
     /// Print everything as one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 pub(crate) fn run(mut arguments: InfoArguments) -> Result<()> {
@@ -27,37 +29,101 @@ pub(crate) fn run(mut arguments: InfoArguments) -> Result<()> {
         arguments.model.model = name;
     }
     let located = arguments.model.locate(false)?;
-    let embedder = arguments.model.open(false)?;
-    let info = embedder.info(true)?;
-    let mut fields = serde_json::to_value(&info)?;
-    if let Some(fields) = fields.as_object_mut() {
-        fields.insert("name".into(), located.name.into());
-        fields.insert("folder".into(), located.folder.display().to_string().into());
-    }
+    let info = arguments.model.open(false)?.info(true)?;
     if arguments.json {
-        println!("{fields:#}");
-        return Ok(());
+        let mut fields = serde_json::to_value(&info)?;
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("name".into(), located.name.into());
+            fields.insert("folder".into(), located.folder.display().to_string().into());
+        }
+        return say::out(&format!("{fields:#}\n"));
     }
-    for (key, value) in fields.as_object().into_iter().flatten() {
-        println!("{:<18} {}", key.replace('_', " "), plain(value));
-    }
-    Ok(())
+    let mut rows =
+        vec![("name", located.name.clone()), ("folder", located.folder.display().to_string())];
+    rows.extend(model_rows(&info));
+    rows.extend(file_rows(&info));
+    let text: String = rows.iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect();
+    say::out(&text)
 }
 
-/// A value as a person reads it.
-fn plain(value: &serde_json::Value) -> String {
-    use serde_json::Value;
-    match value {
-        Value::Null => "not stated".into(),
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "yes".into(),
-        Value::Bool(false) => "no".into(),
-        Value::Array(items) if items.is_empty() => "none".into(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| format!("{key}={}", plain(value)));
-            fields.collect::<Vec<_>>().join(", ")
+/// What the model computes.
+fn model_rows(info: &Info) -> Vec<(&'static str, String)> {
+    let model = &info.model;
+    let assumed = if model.pooling_assumed { " (assumed: the folder does not say)" } else { "" };
+    let limit = match model.maximum_tokens {
+        Some(most) => format!("{} tokens (its positions reach {most})", info.max_length),
+        None => format!("{} tokens (its positions have no end)", info.max_length),
+    };
+    vec![
+        ("architecture", format!("{}, {} family", model.architecture, model.family)),
+        ("positions", model.positions.join(", ")),
+        (
+            "size",
+            format!(
+                "{} layers, {} heads, hidden {}, inner {}",
+                model.layers, model.heads, model.hidden, model.inner
+            ),
+        ),
+        ("pooling", format!("{}{assumed}", list(&model.head))),
+        ("dimensions", model.dimensions.to_string()),
+        ("maximum length", limit),
+        ("tokenizer", format!("{}, {} tokens", info.tokenizer, grouped(info.tokens_known as u64))),
+        ("prompts", prompts(info)),
+        ("parameters", grouped(model.parameters as u64)),
+    ]
+}
+
+/// What it is stored in.
+fn file_rows(info: &Info) -> Vec<(&'static str, String)> {
+    let model = &info.model;
+    let mut rows = vec![
+        ("bytes", format!("{} ({})", grouped(model.bytes), list(&model.precisions))),
+        ("licence", model.licence.clone().unwrap_or_else(|| "not stated".into())),
+        ("instructions", info.instructions.to_owned()),
+    ];
+    for (file, digest) in model.weight_files.iter().zip(&info.sha256) {
+        rows.push(("weights", file.clone()));
+        rows.push(("  sha256", digest.clone()));
+    }
+    for (file, keys) in &model.keys_read {
+        rows.push(("keys read", format!("{file}: {}", list(keys))));
+    }
+    rows.push(("tensors ignored", list(&model.tensors_ignored)));
+    rows.push(("tensors unknown", list(&model.tensors_unknown)));
+    rows
+}
+
+/// The folder's prompts by name.
+fn prompts(info: &Info) -> String {
+    let sentence = &info.model.sentence;
+    let prompts = sentence.prompts.iter().map(|(name, text)| format!("{name} {text:?}"));
+    let default = sentence.default_prompt.iter().map(|name| format!("default: {name}"));
+    list(&prompts.chain(default).collect::<Vec<_>>())
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() { "none".into() } else { items.join(", ") }
+}
+
+/// `22,713,216`.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
         }
-        Value::Number(number) => number.to_string(),
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(super::grouped(7), "7");
+        assert_eq!(super::grouped(396_680), "396,680");
+        assert_eq!(super::grouped(22_713_216), "22,713,216");
     }
 }

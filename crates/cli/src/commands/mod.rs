@@ -3,6 +3,7 @@
 pub(crate) mod embed;
 pub(crate) mod info;
 pub(crate) mod pull;
+pub(crate) mod reading;
 pub(crate) mod similarity;
 pub(crate) mod spool;
 pub(crate) mod tokenize;

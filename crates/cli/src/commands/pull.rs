@@ -5,6 +5,7 @@ use clap::Args;
 use contexture::hub;
 
 use crate::progress::PullDisplay;
+use crate::say;
 
 /// Bring a model into the cache.
 ///
@@ -30,15 +31,14 @@ pub(crate) struct PullArguments {
     /// Say nothing but errors.
     #[arg(short, long)]
     quiet: bool,
-    /// Print the result as JSON on standard output.
+    /// Print the result as JSON, `{"name", "folder"}`, in place of the folder.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: PullArguments) -> Result<()> {
     let Some(name) = &arguments.name else {
-        list(arguments.json);
-        return Ok(());
+        return say::out(&list(arguments.json));
     };
     let options = hub::Options { force: arguments.force, ..hub::Options::default() };
     let mut display = PullDisplay::new(arguments.quiet);
@@ -47,14 +47,14 @@ pub(crate) fn run(arguments: PullArguments) -> Result<()> {
     let located = pulled.with_context(|| format!("pulling {name}"))?;
     if arguments.json {
         let folder = located.folder.display().to_string();
-        println!("{}", serde_json::json!({ "name": located.name, "folder": folder }));
+        say::out(&format!("{}\n", serde_json::json!({ "name": located.name, "folder": folder })))
     } else {
-        println!("{}", located.folder.display());
+        say::out(&format!("{}\n", located.folder.display()))
     }
-    Ok(())
 }
 
-fn list(json: bool) {
+fn list(json: bool) -> String {
+    let mut list = String::new();
     for entry in hub::catalogue() {
         if json {
             let line = serde_json::json!({
@@ -65,13 +65,14 @@ fn list(json: bool) {
                 "licence": entry.licence,
                 "description": entry.description,
             });
-            println!("{line}");
+            list += &format!("{line}\n");
         } else {
             let megabytes = entry.bytes as f64 / 1e6;
-            println!(
-                "{:<20} {megabytes:>7.1} MB  {:>4} dimensions  {:<12} {}",
+            list += &format!(
+                "{:<20} {megabytes:>7.1} MB  {:>4} dimensions  {:<12} {}\n",
                 entry.name, entry.dimension, entry.licence, entry.description
             );
         }
     }
+    list
 }

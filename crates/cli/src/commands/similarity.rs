@@ -5,31 +5,34 @@ use std::io::IsTerminal;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use contexture::{EmbedOptions, cosine};
-use contexture_bulk::{Input, SourceOptions};
+use contexture_bulk::open_source;
 use contexture_view::{ColourMode, similarity_grid};
 
+use crate::commands::reading::{Reading, Texts, bad_row};
 use crate::model::ModelArguments;
+use crate::say;
 
 /// Show how similar texts are: the table of cosines.
+///
+/// In a terminal it is a coloured grid; else plain numbers.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     contexture similarity 'ram hits sam' 'sam hits ram' 'ram strikes sam'\n  \
-    contexture similarity --input names.txt --json | jq '.cosine[0]'")]
+    contexture similarity --input names.txt --json | jq '.cosine[0]'\n  \
+    contexture similarity --input pairs.csv --column title --colour never")]
 pub(crate) struct SimilarityArguments {
-    /// Two texts or more.
-    texts: Vec<String>,
-    /// Read the texts from a file instead (.txt, .jsonl, .tsv, .csv, .parquet; - is standard
-    /// input).
-    #[arg(short, long, value_name = "FILE", conflicts_with = "texts")]
-    input: Option<String>,
     #[command(flatten)]
-    model: ModelArguments,
+    texts: Texts,
     /// Whether the grid is coloured.
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     colour: Colour,
     /// Print `{"texts", "cosine", "truncated"}` as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,6 +51,7 @@ const MOST_TEXTS: usize = 2000;
 pub(crate) fn run(arguments: SimilarityArguments) -> Result<()> {
     let texts = texts(&arguments)?;
     let embedder = arguments.model.open(false)?;
+    arguments.model.say_what_is_assumed(&embedder)?;
     let records = embedder.embed_with(&texts, &EmbedOptions::default())?;
     let matrix: Vec<Vec<f32>> = records
         .iter()
@@ -56,36 +60,30 @@ pub(crate) fn run(arguments: SimilarityArguments) -> Result<()> {
     let truncated: Vec<bool> = records.iter().map(|record| record.truncated).collect();
     for (text, _) in texts.iter().zip(&truncated).filter(|(_, cut)| **cut) {
         let begin: String = text.chars().take(40).collect();
-        eprintln!(
-            "contexture: cut at {} tokens: {begin}...",
-            embedder.max_length()
-        );
+        eprintln!("contexture: cut at {} tokens: {begin}...", embedder.max_length());
     }
     if arguments.json {
         let table = serde_json::json!({
             "texts": texts, "cosine": matrix, "truncated": truncated,
         });
-        println!("{table}");
-        return Ok(());
+        return say::out(&format!("{table}\n"));
     }
     let labels: Vec<&str> = texts.iter().map(String::as_str).collect();
-    print!("{}", similarity_grid(&labels, &matrix.concat(), width(), mode(arguments.colour)));
-    Ok(())
+    say::out(&similarity_grid(&labels, &matrix.concat(), width(), mode(arguments.colour)))
 }
 
 fn texts(arguments: &SimilarityArguments) -> Result<Vec<String>> {
-    let texts = match &arguments.input {
-        None => arguments.texts.clone(),
-        Some(name) => {
-            let source =
-                contexture_bulk::open_source(&Input::from(name.as_str()), &SourceOptions::default())?;
-            let items = source.take(MOST_TEXTS + 1);
-            items.map(|item| Ok(item?.text)).collect::<Result<Vec<_>>>()?
-        }
-    };
+    let mut source = open_source(&arguments.texts.input(), &arguments.reading.options())?;
+    let mut texts = Vec::new();
+    for item in source.by_ref().take(MOST_TEXTS + 1) {
+        texts.push(item.map_err(bad_row)?.text);
+    }
+    if let Some(first) = source.first_skipped() {
+        eprintln!("contexture: {} skipped, the first: {first}", source.skipped());
+    }
     match texts.len() {
-        0 | 1 => bail!("two texts or more are compared; found {}", texts.len()),
-        n if n > MOST_TEXTS => bail!("at most {MOST_TEXTS} texts make a table"),
+        n if n < 2 => bail!("a table compares two texts or more; found {n}"),
+        n if n > MOST_TEXTS => bail!("a table holds at most {MOST_TEXTS} texts; found more"),
         _ => Ok(texts),
     }
 }

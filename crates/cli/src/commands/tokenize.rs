@@ -2,71 +2,102 @@
 
 use std::io::{BufWriter, Write};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use contexture::Embedder;
-use contexture_bulk::{Input, SourceOptions};
+use contexture::{Embedder, Span, Tokenizer};
+use contexture_bulk::{Id, Item, open_source};
 
+use crate::commands::reading::{Reading, Texts, bad_row};
 use crate::model::ModelArguments;
 
 /// Show the tokens that a model sees in a text, with ids and byte spans.
+///
+/// Prompts are not added and nothing is cut: these are all the tokens of the text itself.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     contexture tokenize 'Contextualised embeddings'\n  \
-    contexture tokenize --json --input corpus.txt")]
+    contexture tokenize --json --input corpus.jsonl --field body | head -1\n  \
+    echo 'one text a line' | contexture tokenize --no-special")]
 pub(crate) struct TokenizeArguments {
-    /// The texts; none: standard input, a line each.
-    texts: Vec<String>,
-    /// Read the texts from a file instead (.txt, .jsonl, .tsv, .csv, .parquet; - is standard
-    /// input).
-    #[arg(short, long, value_name = "FILE", conflicts_with = "texts")]
-    input: Option<String>,
     #[command(flatten)]
-    model: ModelArguments,
+    texts: Texts,
     /// Leave out the special tokens that the model adds.
     #[arg(long)]
     no_special: bool,
     /// Print a JSON object a text: `{"id", "tokens": [{"id", "text", "span"}]}`.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    model: ModelArguments,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(serde::Serialize)]
+struct Token<'a> {
+    id: u32,
+    text: &'a str,
+    span: Option<Span>,
+}
+
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    id: serde_json::Value,
+    tokens: Vec<Token<'a>>,
 }
 
 pub(crate) fn run(arguments: TokenizeArguments) -> Result<()> {
+    let mut source = open_source(&arguments.texts.input(), &arguments.reading.options())?;
     let located = arguments.model.locate(false)?;
     let tokenizer = Embedder::open_tokenizer(&located.folder)?;
-    let input = match (&arguments.input, arguments.texts.is_empty()) {
-        (Some(name), _) => Input::from(name.as_str()),
-        (None, true) => Input::Stdin,
-        (None, false) => Input::Arguments(arguments.texts.clone()),
-    };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for item in contexture_bulk::open_source(&input, &SourceOptions::default())? {
-        let item = item?;
-        let encoding = if arguments.no_special {
-            tokenizer.encode_without_special(&item.text)
-        } else {
-            tokenizer.encode(&item.text)
-        }?;
-        let tokens: Vec<_> = encoding
-            .ids
-            .iter()
-            .zip(&encoding.spans)
-            .map(|(id, span)| (*id, tokenizer.token(*id).unwrap_or_default(), *span))
-            .collect();
-        if arguments.json {
-            let tokens: Vec<_> = tokens
-                .iter()
-                .map(|(id, text, span)| serde_json::json!({"id": id, "text": text, "span": span}))
-                .collect();
-            let id = item.id.to_string();
-            writeln!(out, "{}", serde_json::json!({ "id": id, "tokens": tokens }))?;
-            continue;
-        }
-        writeln!(out, "{} tokens", tokens.len())?;
-        for (id, text, span) in tokens {
-            let span = span.map_or("-".to_owned(), |[start, end]| format!("{start}..{end}"));
-            writeln!(out, "{id:>7}  {span:>11}  {text}")?;
-        }
+    for item in &mut source {
+        let item = match item {
+            Ok(item) => item,
+            Err(error) => {
+                out.flush().context("standard output: cannot be written")?;
+                return Err(bad_row(error));
+            }
+        };
+        show(&arguments, &tokenizer, item, &mut out)?;
     }
-    Ok(out.flush()?)
+    out.flush().context("standard output: cannot be written")?;
+    if let Some(first) = source.first_skipped() {
+        eprintln!("contexture: {} skipped, the first: {first}", source.skipped());
+    }
+    Ok(())
+}
+
+fn show(
+    arguments: &TokenizeArguments,
+    tokenizer: &Tokenizer,
+    item: Item,
+    out: &mut impl Write,
+) -> Result<()> {
+    let encoding = if arguments.no_special {
+        tokenizer.encode_without_special(&item.text)
+    } else {
+        tokenizer.encode(&item.text)
+    }?;
+    let texts: Vec<_> =
+        encoding.ids.iter().map(|id| tokenizer.token(*id).unwrap_or_default()).collect();
+    let tokens = encoding.ids.iter().zip(&encoding.spans).zip(&texts);
+    let tokens: Vec<_> =
+        tokens.map(|((id, span), text)| Token { id: *id, text, span: *span }).collect();
+    let text = if arguments.json {
+        let id = match item.id {
+            Id::Number(number) => number.into(),
+            Id::Text(text) => text.into(),
+        };
+        serde_json::to_string(&Line { id, tokens })? + "\n"
+    } else {
+        let plural = if tokens.len() == 1 { "" } else { "s" };
+        let mut text = format!("{}: {} token{plural}\n", item.id, tokens.len());
+        for Token { id, text: token, span } in tokens {
+            let span = span.map_or("-".to_owned(), |[start, end]| format!("{start}..{end}"));
+            text += &format!("{id:>7}  {span:>11}  {token}\n");
+        }
+        text
+    };
+    out.write_all(text.as_bytes()).context("standard output: cannot be written")
 }

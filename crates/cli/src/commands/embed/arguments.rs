@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 use contexture::{DEFAULT_BUDGET_TOKENS, EmbedOptions, Layer, Levels, Overflow, Pooling};
-use contexture_bulk::{IdChoice, Input, InputFormat, Output, OutputFormat, SourceOptions};
+use contexture_bulk::{Input, Output, OutputFormat};
 
+use crate::commands::reading::{Reading, Texts};
 use crate::model::ModelArguments;
 
 /// Turn texts into vectors, of sentences, words or tokens.
 ///
 /// Texts come from the arguments, from --input, or from standard input (a line each). A record is
-/// `{"id", "embedding", "tokens", "tokens_used", "truncated", "span"}`; nothing is cut silently.
-/// A summary goes to standard error; with --json it is JSON, on standard output where the records
-/// go to a file.
+/// `{"id", "embedding", "tokens", "tokens_used", "truncated", "span": [start, end]}`, the span in
+/// bytes of the input; nothing is cut silently. --level word adds "words", an array of `{"text",
+/// "span", "embedding"}`; --level token makes "tokens" such an array and calls the count
+/// "tokens_total". --on-overflow chunk gives a record for each "chunk".
+///
+/// Files appear under their names when they are whole. A summary goes to standard error.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     contexture embed 'ram hits sam' 'sam hits ram'\n  \
@@ -23,64 +27,31 @@ use crate::model::ModelArguments;
     contexture embed --level word,sentence 'The bank of the river'\n  \
     cat lines.txt | contexture embed --output lines.npy --dimensions 128")]
 pub(crate) struct EmbedArguments {
-    /// The texts themselves.
-    texts: Vec<String>,
-    /// Read texts from a file: .txt, .jsonl, .tsv, .csv, .parquet, also .gz or .zst; - is standard
-    /// input.
-    #[arg(short, long, value_name = "FILE", conflicts_with = "texts")]
-    input: Option<String>,
+    #[command(flatten)]
+    texts: Texts,
     /// Write records to a file; its ending says the format: .jsonl[.gz|.zst], .npy, .parquet.
     #[arg(short, long, value_name = "FILE", default_value = "-", hide_default_value = true)]
     output: String,
     /// The output's format, whatever its name.
     #[arg(long, value_name = "FORMAT", value_parser = OutputFormat::NAMES)]
     format: Option<String>,
-    #[command(flatten)]
-    pub(crate) model: ModelArguments,
-    #[command(flatten, next_help_heading = "Reading")]
-    reading: Reading,
-    #[command(flatten, next_help_heading = "Vectors")]
-    vectors: Vectors,
-    /// Print the summary as JSON.
+    /// Print the summary as JSON: on standard output where records go to a file, else on standard
+    /// error.
     #[arg(long)]
     pub(crate) json: bool,
     /// No bar and no summary; errors and cut texts are still said.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    vectors: Vectors,
 }
 
 #[derive(Args)]
-struct Reading {
-    /// The input's format, whatever its name.
-    #[arg(long, value_name = "FORMAT", value_parser = InputFormat::NAMES)]
-    input_format: Option<String>,
-    /// JSONL: the field that holds the text (a.b for nested ones; several, comma-separated, are
-    /// joined by a blank) [default: text].
-    #[arg(long, value_delimiter = ',')]
-    field: Vec<String>,
-    /// TSV, CSV, Parquet: the column that holds the text, by name or number from 1 [default:
-    /// text, else sentence, else the only one].
-    #[arg(long)]
-    column: Option<String>,
-    /// TSV, CSV: the first line is data.
-    #[arg(long)]
-    no_header: bool,
-    /// The field or column that holds the id [default: id, else _id, else the row's number from 0].
-    #[arg(long, value_name = "NAME")]
-    id: Option<String>,
-    /// Bytes that are not UTF-8 become U+FFFD instead of an error.
-    #[arg(long)]
-    lossy: bool,
-    /// Rows that cannot be read, and texts too long under --on-overflow error, are counted and
-    /// passed over instead of ending the run.
-    #[arg(long)]
-    skip_bad: bool,
-    /// The longest line, in MiB.
-    #[arg(long, default_value_t = 64, value_name = "MIB")]
-    line_limit: usize,
-}
-
-#[derive(Args)]
+#[command(next_help_heading = "Vectors")]
 struct Vectors {
     /// Which vectors are made; several, comma-separated, in one pass.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sentence")]
@@ -120,7 +91,7 @@ struct Vectors {
     /// What to do with a longer text.
     #[arg(long, value_enum, default_value_t = OverflowName::Truncate)]
     on_overflow: OverflowName,
-    /// Tokens that one forward takes together, per thread.
+    /// Tokens that one forward takes together, per thread; 1 answers a slow pipe line by line.
     #[arg(long, default_value_t = DEFAULT_BUDGET_TOKENS, value_name = "TOKENS")]
     budget_tokens: usize,
 }
@@ -192,11 +163,7 @@ fn layer(text: &str) -> Result<Layer, String> {
 
 impl EmbedArguments {
     pub(crate) fn input(&self) -> Input {
-        match (&self.input, self.texts.is_empty()) {
-            (Some(name), _) => Input::from(name.as_str()),
-            (None, false) => Input::Arguments(self.texts.clone()),
-            (None, true) => Input::Stdin,
-        }
+        self.texts.input()
     }
 
     pub(crate) fn output(&self) -> Output {
@@ -207,27 +174,8 @@ impl EmbedArguments {
         self.format.as_deref().and_then(OutputFormat::from_name)
     }
 
-    pub(crate) fn skip_bad(&self) -> bool {
-        self.reading.skip_bad
-    }
-
     pub(crate) fn precision(&self) -> (PrecisionName, Option<&PathBuf>) {
         (self.vectors.precision, self.vectors.int8_ranges.as_ref())
-    }
-
-    pub(crate) fn source_options(&self) -> SourceOptions {
-        let Reading { input_format, field, column, no_header, id, lossy, skip_bad, line_limit } =
-            &self.reading;
-        SourceOptions {
-            format: input_format.as_deref().and_then(InputFormat::from_name),
-            fields: field.clone(),
-            column: column.clone(),
-            header: !no_header,
-            id: id.clone().map_or(IdChoice::Auto, IdChoice::Named),
-            lossy: *lossy,
-            skip_bad: *skip_bad,
-            line_limit_bytes: line_limit << 20,
-        }
     }
 
     pub(crate) fn embed_options(&self) -> Result<EmbedOptions> {

@@ -6,18 +6,20 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use contexture::quantize::{Ranges, binary};
 use contexture::{EmbedOptions, Embedder, EngineError, Input as Text, Overflow, Record, Vector};
 use contexture_bulk::{
-    BulkError, Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source, open_source,
+    Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source, open_source,
 };
 use indicatif::ProgressBar;
 
 use super::arguments::{EmbedArguments, PrecisionName};
 use super::summary::Summary;
+use crate::commands::reading::bad_row;
 use crate::commands::spool::Spool;
 use crate::progress::{rate, texts_bar};
+use crate::say;
 
 /// How sentence vectors leave the engine for the sink.
 enum Finish {
@@ -39,19 +41,28 @@ struct Receiver<'a> {
     bar: &'a ProgressBar,
     begun: Instant,
     skip_bad: bool,
+    /// The input's name and what its rows are called: `reviews.csv: line`.
+    place: String,
     /// Each record is passed on at once: somebody waits at the other end.
     eager: bool,
     failure: Option<anyhow::Error>,
 }
 
 pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
-    let options = arguments.embed_options()?;
+    let mut options = arguments.embed_options()?;
     let input = arguments.input();
-    if input == Input::Stdin && std::io::stdin().is_terminal() && !arguments.quiet {
-        eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
+    if input == Input::Stdin && std::io::stdin().is_terminal() {
+        // A person types: each line is answered at once.
+        options.budget_tokens = 1;
+        if !arguments.quiet {
+            eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
+        }
     }
-    let source = open_source(&input, &arguments.source_options())?;
+    let source = open_source(&input, &arguments.reading.options())?;
     let embedder = arguments.model.open(arguments.quiet)?;
+    if options.levels.sentence && options.pooling.is_none() {
+        arguments.model.say_what_is_assumed(&embedder)?;
+    }
     remove_partials_on_interrupt();
     let dimensions = embedder.dimensions_with(&options)?;
     let (precision, ranges) = arguments.precision();
@@ -67,8 +78,10 @@ pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
         tokens: options.levels.tokens,
         chunks: options.overflow == Overflow::Chunk,
     };
-    let sink_options = SinkOptions { format: arguments.output_format(), shape, ids: source.id_kind() };
-    let bar = texts_bar(source.size_hint_bytes(), arguments.quiet || !std::io::stderr().is_terminal());
+    let sink_options =
+        SinkOptions { format: arguments.output_format(), shape, ids: source.id_kind() };
+    let bar =
+        texts_bar(source.size_hint_bytes(), arguments.quiet || !std::io::stderr().is_terminal());
     let receiver = Receiver {
         sink: Sink::create(&arguments.output(), &sink_options)?,
         finish: finish(precision, ranges.map(|path| path.as_path()), dimensions)?,
@@ -84,13 +97,16 @@ pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
         },
         bar: &bar,
         begun: Instant::now(),
-        skip_bad: arguments.skip_bad(),
-        eager: matches!(arguments.output(), Output::Stdout),
+        skip_bad: arguments.reading.skip_bad,
+        place: format!("{}: {}", input.name(), arguments.reading.unit(&input)),
+        // A file's texts come at full speed: its records go on when the buffer is full.
+        eager: matches!(arguments.output(), Output::Stdout)
+            && (input == Input::Stdin || std::io::stdout().is_terminal()),
         failure: None,
     };
     let outcome = stream(&embedder, source, &options, receiver);
     bar.finish_and_clear();
-    say(&arguments, &outcome?, embedder.max_length_with(&options)?)
+    report(&arguments, &outcome?, embedder.max_length_with(&options)?)
 }
 
 fn finish(precision: PrecisionName, ranges: Option<&Path>, dimensions: usize) -> Result<Finish> {
@@ -142,11 +158,11 @@ fn stream(
     }
     if let Some(failed) = failed {
         receiver.sink.flush()?;
-        return Err(failed).context("--skip-bad passes over rows that cannot be read");
+        return Err(bad_row(failed));
     }
     receiver.summary.skipped += source.skipped() as u64;
     if let Some(first) = source.first_skipped() {
-        receiver.bar.suspend(|| eprintln!("contexture: skipped: {first}"));
+        receiver.summary.first_skipped.get_or_insert_with(|| first.to_string());
     }
     let Receiver { mut sink, finish, mut summary, begun, .. } = receiver;
     if let Finish::Int8Later(spool) = finish {
@@ -167,12 +183,13 @@ impl Receiver<'_> {
         let outcome = match records {
             Ok(records) => self.write(id, records),
             Err(EngineError::TooLong { tokens, limit, .. }) if self.skip_bad => {
+                let why =
+                    format!("{} {row}: {tokens} tokens, and the limit is {limit}", self.place);
                 self.summary.skipped += 1;
-                let why = format!("row {row}: {tokens} tokens, and the limit is {limit}");
-                self.bar.suspend(|| eprintln!("contexture: skipped: {why}"));
+                self.summary.first_skipped.get_or_insert(why);
                 Ok(())
             }
-            Err(error) => Err(anyhow::Error::from(error).context(format!("row {row}"))),
+            Err(error) => Err(self.at(row, &error)),
         };
         match outcome {
             Ok(()) => ControlFlow::Continue(()),
@@ -183,9 +200,21 @@ impl Receiver<'_> {
         }
     }
 
+    /// The error at its place in the input, in place of the text's number in the engine's call.
+    fn at(&self, row: usize, error: &EngineError) -> anyhow::Error {
+        let said = error.to_string();
+        let what = match said.split_once(": ") {
+            Some((text, rest)) if text.starts_with("text ") => rest,
+            _ => &said,
+        };
+        anyhow!("{} {row}: {what}", self.place)
+    }
+
     fn write(&mut self, id: &Id, records: Vec<Record>) -> Result<()> {
         self.summary.add(&records);
-        self.bar.set_message(rate(self.summary.texts, self.begun.elapsed()));
+        if !self.bar.is_hidden() {
+            self.bar.set_message(rate(self.summary.texts, self.begun.elapsed()));
+        }
         for mut record in records {
             let vector = match (&self.finish, &record.embedding) {
                 (Finish::Binary, Some(Vector::F32(vector))) => Some(Vector::Binary(binary(vector))),
@@ -209,12 +238,12 @@ impl Receiver<'_> {
     }
 }
 
-fn say(arguments: &EmbedArguments, summary: &Summary, limit: usize) -> Result<()> {
+fn report(arguments: &EmbedArguments, summary: &Summary, limit: usize) -> Result<()> {
     for warning in summary.warnings(limit) {
         eprintln!("contexture: {warning}");
     }
     match (arguments.json, arguments.output()) {
-        (true, Output::File(_)) => println!("{}", serde_json::to_string(summary)?),
+        (true, Output::File(_)) => say::out(&(serde_json::to_string(summary)? + "\n"))?,
         (true, _) => eprintln!("{}", serde_json::to_string(summary)?),
         (false, _) if !arguments.quiet => eprintln!("contexture: {}", summary.line()),
         _ => {}
@@ -226,13 +255,9 @@ fn say(arguments: &EmbedArguments, summary: &Summary, limit: usize) -> Result<()
 fn remove_partials_on_interrupt() {
     let handler = || {
         contexture_bulk::discard_partials();
+        eprintln!("contexture: interrupted");
         std::process::exit(130);
     };
     // Where a handler is set already, the run goes on without ours.
     let _ = ctrlc::set_handler(handler);
-}
-
-/// Whether the error says that nobody reads our output any more.
-pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<BulkError>().is_some_and(BulkError::is_broken_pipe)
 }

@@ -15,6 +15,7 @@ pub(crate) struct Summary {
     pub(crate) tokens_used: u64,
     pub(crate) truncated: u64,
     pub(crate) skipped: u64,
+    pub(crate) first_skipped: Option<String>,
     pub(crate) output: String,
     pub(crate) output_bytes: u64,
     pub(crate) threads: usize,
@@ -46,8 +47,11 @@ impl Summary {
             line += &format!(", {} {}", self.records, plural(self.records, "record"));
         }
         line += &format!(
-            ", {} tokens, {} dimensions, {:.2} s ({:.0} texts/s)",
-            self.tokens_used, self.dimensions, self.seconds, self.texts_per_second
+            ", {} tokens, {} dimensions, {:.2} s ({} texts/s)",
+            self.tokens_used,
+            self.dimensions,
+            self.seconds,
+            rounded(self.texts_per_second)
         );
         if self.output != "-" {
             line += &format!(" -> {}", self.output);
@@ -60,17 +64,26 @@ impl Summary {
         let mut warnings = Vec::new();
         if self.truncated > 0 {
             warnings.push(format!(
-                "{} of {} {} cut at {limit} tokens; --on-overflow chunk embeds all of a text",
+                "{} of {} {} {} cut at {limit} tokens; --on-overflow chunk embeds all of a text",
                 self.truncated,
                 self.texts,
-                if self.texts == 1 { "text was" } else { "texts were" },
+                plural(self.texts, "text"),
+                if self.truncated == 1 { "was" } else { "were" },
             ));
         }
         if self.skipped > 0 {
-            warnings.push(format!("{} bad rows were skipped", self.skipped));
+            let verb = if self.skipped == 1 { "was" } else { "were" };
+            let rows = plural(self.skipped, "bad row");
+            let first = self.first_skipped.as_deref().unwrap_or_default();
+            warnings.push(format!("{} {rows} {verb} skipped, the first: {first}", self.skipped));
         }
         warnings
     }
+}
+
+/// Three digits where there are few, none after the point where there are many.
+fn rounded(value: f64) -> String {
+    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn plural(count: u64, word: &str) -> String {
