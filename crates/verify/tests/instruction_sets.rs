@@ -3,7 +3,7 @@
 //! one is tried in a process of its own: this test binary, run again.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use contexture::{EmbedOptions, Embedder, OpenOptions};
@@ -23,7 +23,7 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-fn open(folder: &PathBuf) -> Embedder {
+fn open(folder: &Path) -> Embedder {
     let options = OpenOptions { threads: 2, ..OpenOptions::default() };
     Embedder::open_folder(folder, &options).unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
 }

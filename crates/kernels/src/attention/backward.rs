@@ -162,6 +162,9 @@ impl Kernel for Adjoint<'_> {
 }
 
 /// Reads a vector of which `left` values exist.
+///
+/// # Safety
+/// `from` is valid for reading `min(left, LANES)` values.
 #[inline(always)]
 unsafe fn get<S: Simd>(s: S, from: *const f32, left: usize) -> S::V {
     // SAFETY: promised by the caller.
@@ -169,6 +172,9 @@ unsafe fn get<S: Simd>(s: S, from: *const f32, left: usize) -> S::V {
 }
 
 /// `to += factor * v` for a vector of which `left` values exist.
+///
+/// # Safety
+/// `to` is valid for reading and writing `min(left, LANES)` values.
 #[inline(always)]
 unsafe fn add<S: Simd>(s: S, v: S::V, factor: f32, to: *mut f32, left: usize) {
     // SAFETY: promised by the caller.
@@ -178,6 +184,8 @@ unsafe fn add<S: Simd>(s: S, v: S::V, factor: f32, to: *mut f32, left: usize) {
     }
 }
 
+// Every unsafe function below asks that the pair's pointers are valid for its rows and columns, and
+// that rows, keys and scores named lie in the strip that scratch holds.
 impl Pair {
     /// Where the score of row `r` of a strip of `rows` and of key `j` lies.
     #[inline(always)]

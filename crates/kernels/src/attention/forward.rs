@@ -53,6 +53,7 @@ pub fn attention_map(
     head: usize,
 ) -> Vec<f32> {
     shape.check(qkv.len(), shape.rows() * shape.hidden());
+    assert!(head < shape.heads, "head {head} of {}", shape.heads);
     let length = shape.offsets[segment + 1] - shape.offsets[segment];
     let mut map = vec![0.0; length * length];
     let pair = segment * shape.heads + head;

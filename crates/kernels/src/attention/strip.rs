@@ -105,6 +105,9 @@ impl<const R: usize> Kernel for Strip<R> {
     }
 }
 
+// Every unsafe function below asks for one thing: the pointers are valid for the shapes that the
+// fields describe, the rows, panels and vectors named are the strip's own, and `R` rows are no
+// more than `strip_rows`.
 impl<const R: usize> Strip<R> {
     /// The keys that query `r` sees.
     #[inline(always)]

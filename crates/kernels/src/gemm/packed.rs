@@ -120,7 +120,7 @@ impl std::fmt::Debug for PackedMatrix {
 #[derive(Clone, Copy)]
 pub(crate) struct Target(pub(crate) *mut f32);
 
-// SAFETY: parts are disjoint by the callers of `part`, and the memory outlives the region.
+// SAFETY: parts are disjoint by the callers of `at`, and the memory outlives the region.
 unsafe impl Send for Target {}
 // SAFETY: as above.
 unsafe impl Sync for Target {}
