@@ -80,8 +80,9 @@ pub(crate) fn token_units(
         .collect()
 }
 
-/// One vector a word of the user's: the mean of its tokens' vectors. Of a chunk, the words that it
-/// covers; of a text that was cut, all words, those in the cut tail with no vector.
+/// One vector a word of the user's: the mean of its tokens' vectors. Of a chunk, the parts of words
+/// that it covers, so that one word of a megabyte is not told again in each of its chunks; of a
+/// text that was cut, all words, those in the cut tail with no vector.
 pub(crate) fn word_units(
     piece: &Piece,
     subject: Subject<'_>,
@@ -89,18 +90,26 @@ pub(crate) fn word_units(
     first: usize,
     plan: &Plan,
 ) -> Vec<Unit> {
-    let found;
-    let spans: &[Span] = match subject.words {
-        Some(spans) => spans,
+    let text = subject.text;
+    let [begin, end] = match plan.overflow {
+        // Tokens of bytes may end within a character.
+        Overflow::Chunk => {
+            let [begin, end] = piece.span;
+            [text.floor_char_boundary(begin), text.ceil_char_boundary(end)]
+        }
+        _ => [0, text.len()],
+    };
+    let inside: Vec<Span> = match subject.words {
+        Some(spans) => spans
+            .iter()
+            .map(|[from, to]| [(*from).max(begin), (*to).min(end)])
+            .filter(|[from, to]| from < to || plan.overflow != Overflow::Chunk)
+            .collect(),
         None => {
-            found = words(subject.text);
-            &found
+            let found = words(&text[begin..end]);
+            found.into_iter().map(|[from, to]| [from + begin, to + begin]).collect()
         }
     };
-    let covers = |word: &Span| {
-        plan.overflow != Overflow::Chunk || (word[0] < piece.span[1] && word[1] > piece.span[0])
-    };
-    let inside: Vec<Span> = spans.iter().copied().filter(covers).collect();
     align(subject.text, &inside, &piece.spans)
         .into_iter()
         .zip(inside)

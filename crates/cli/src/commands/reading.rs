@@ -1,8 +1,8 @@
 //! How texts are read: options that every command with texts shares.
 
-use anyhow::{Error, anyhow};
+use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
-use contexture_bulk::{IdChoice, Input, InputFormat, RowError, SourceOptions};
+use contexture_bulk::{IdChoice, Input, InputFormat, RowError, Source, SourceOptions, open_source};
 
 /// Where texts come from.
 #[derive(Args)]
@@ -63,8 +63,18 @@ impl Texts {
     }
 }
 
+/// Opens a source of texts.
+pub(crate) fn open(input: &Input, reading: &Reading) -> Result<Source> {
+    if let Input::File(path) = input
+        && path.is_dir()
+    {
+        bail!("{}: is a folder; name a file, or - for standard input", path.display());
+    }
+    Ok(open_source(input, &reading.options())?)
+}
+
 impl Reading {
-    pub(crate) fn options(&self) -> SourceOptions {
+    fn options(&self) -> SourceOptions {
         SourceOptions {
             format: self.input_format.as_deref().and_then(InputFormat::from_name),
             fields: self.field.clone(),

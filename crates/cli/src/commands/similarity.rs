@@ -5,10 +5,9 @@ use std::io::IsTerminal;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use contexture::{EmbedOptions, cosine};
-use contexture_bulk::open_source;
 use contexture_view::{ColourMode, similarity_grid};
 
-use crate::commands::reading::{Reading, Texts, bad_row};
+use crate::commands::reading::{Reading, Texts, bad_row, open};
 use crate::model::ModelArguments;
 use crate::say;
 
@@ -73,7 +72,7 @@ pub(crate) fn run(arguments: SimilarityArguments) -> Result<()> {
 }
 
 fn texts(arguments: &SimilarityArguments) -> Result<Vec<String>> {
-    let mut source = open_source(&arguments.texts.input(), &arguments.reading.options())?;
+    let mut source = open(&arguments.texts.input(), &arguments.reading)?;
     let mut texts = Vec::new();
     for item in source.by_ref().take(MOST_TEXTS + 1) {
         texts.push(item.map_err(bad_row)?.text);

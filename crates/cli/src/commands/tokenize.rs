@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write};
 use anyhow::{Context, Result};
 use clap::Args;
 use contexture::{Embedder, Span, Tokenizer};
-use contexture_bulk::{Id, Item, open_source};
+use contexture_bulk::{Id, Item};
 
-use crate::commands::reading::{Reading, Texts, bad_row};
+use crate::commands::reading::{Reading, Texts, bad_row, open};
 use crate::model::ModelArguments;
 
 /// Show the tokens that a model sees in a text, with ids and byte spans.
@@ -47,7 +47,7 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(arguments: TokenizeArguments) -> Result<()> {
-    let mut source = open_source(&arguments.texts.input(), &arguments.reading.options())?;
+    let mut source = open(&arguments.texts.input(), &arguments.reading)?;
     let located = arguments.model.locate(false)?;
     let tokenizer = Embedder::open_tokenizer(&located.folder)?;
     let mut out = BufWriter::new(std::io::stdout().lock());

@@ -63,8 +63,8 @@ struct Vectors {
     /// mix:W0,W1,... (one weight a layer, embeddings first).
     #[arg(long, default_value = "last", value_parser = layer)]
     layer: Layer,
-    /// Unit length for every vector: --normalize, or --normalize=false [default: sentences as
-    /// the model's folder says, words and tokens not].
+    /// Unit length for every vector; --normalize=false adds none to what the model's own modules
+    /// do [default: sentences as the model's folder says, words and tokens not].
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
           action = ArgAction::Set, value_name = "BOOL")]
     normalize: Option<bool>,

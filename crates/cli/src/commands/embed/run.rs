@@ -9,14 +9,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use contexture::quantize::{Ranges, binary};
 use contexture::{EmbedOptions, Embedder, EngineError, Input as Text, Overflow, Record, Vector};
-use contexture_bulk::{
-    Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source, open_source,
-};
+use contexture_bulk::{Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source};
 use indicatif::ProgressBar;
 
 use super::arguments::{EmbedArguments, PrecisionName};
 use super::summary::Summary;
-use crate::commands::reading::bad_row;
+use crate::commands::reading::{bad_row, open};
 use crate::commands::spool::Spool;
 use crate::progress::{rate, texts_bar};
 use crate::say;
@@ -58,7 +56,7 @@ pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
             eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
         }
     }
-    let source = open_source(&input, &arguments.reading.options())?;
+    let source = open(&input, &arguments.reading)?;
     let embedder = arguments.model.open(arguments.quiet)?;
     if options.levels.sentence && options.pooling.is_none() {
         arguments.model.say_what_is_assumed(&embedder)?;
