@@ -114,7 +114,6 @@ impl Embedder {
     /// As [`Embedder::open`].
     pub fn open_folder(folder: &Path, options: &OpenOptions) -> Result<Self, EngineError> {
         Isa::from_environment().map_err(EngineError::Instructions)?;
-        Isa::from_environment().map_err(EngineError::Instructions)?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
