@@ -29,6 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (score, i, j) in &pairs {
         println!("{score:.3}\n  {}\n  {}", lines[*i], lines[*j]);
     }
-    println!("{} of {} lines, {} pairs at {least} or above", records.len(), lines.len(), pairs.len());
+    println!(
+        "{} of {} lines, {} pairs at {least} or above",
+        records.len(),
+        lines.len(),
+        pairs.len()
+    );
     Ok(())
 }

@@ -12,11 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: semantic_search FILE QUESTION".into());
     };
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
-    let lines: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.split_whitespace().count() >= 3)
-        .collect();
+    let lines: Vec<(usize, &str)> =
+        text.lines().enumerate().filter(|(_, line)| line.split_whitespace().count() >= 3).collect();
 
     let embedder = Embedder::open(contexture::hub::DEFAULT_MODEL)?;
     let question = embedder.embed(&[question])?;

@@ -42,7 +42,8 @@ impl Forward<'_> {
         while begin < work.len() {
             let mut tokens = work[begin].piece.ids.len();
             let mut end = begin + 1;
-            while end < work.len() && tokens + work[end].piece.ids.len() <= self.plan.budget_tokens {
+            while end < work.len() && tokens + work[end].piece.ids.len() <= self.plan.budget_tokens
+            {
                 tokens += work[end].piece.ids.len();
                 end += 1;
             }
@@ -67,9 +68,9 @@ impl Forward<'_> {
             Ok(records) => records,
             Err(error) => {
                 let what = error.to_string();
-                let others = work[1..]
-                    .iter()
-                    .map(|work| Err(EngineError::Internal { index: work.index, what: what.clone() }));
+                let others = work[1..].iter().map(|work| {
+                    Err(EngineError::Internal { index: work.index, what: what.clone() })
+                });
                 std::iter::once(Err(error)).chain(others).collect()
             }
         }
@@ -144,11 +145,11 @@ impl Forward<'_> {
             let rows = hidden.rows();
             (first..first + piece.ids.len()).try_for_each(|row| finite(rows.row(row)))?;
             if levels.words {
-                record.words =
-                    Some(assemble::word_units(piece, *subject, rows, first, self.plan));
+                record.words = Some(assemble::word_units(piece, *subject, rows, first, self.plan));
             }
             if levels.tokens {
-                let units = assemble::token_units(piece, self.tokenizer, rows, first, self.plan.units);
+                let units =
+                    assemble::token_units(piece, self.tokenizer, rows, first, self.plan.units);
                 record.tokens_detail = Some(units);
             }
         }

@@ -141,9 +141,11 @@ fn max_length(
     match (options.max_length, most) {
         (None, _) => Ok(by_folder),
         (Some(0), _) => Err(setting("max_length", "0".into(), "at least 1 token".into())),
-        (Some(n), Some(most)) if n > most => {
-            Err(setting("max_length", n.to_string(), format!("at most {most}: it has no more positions")))
-        }
+        (Some(n), Some(most)) if n > most => Err(setting(
+            "max_length",
+            n.to_string(),
+            format!("at most {most}: it has no more positions"),
+        )),
         (Some(n), _) => Ok(n),
     }
 }

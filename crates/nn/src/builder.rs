@@ -138,9 +138,8 @@ mod tests {
     #[test]
     fn names_follow_the_path() {
         let mut builder = Builder::new();
-        let inner = builder.within("layers", |b| {
-            b.within(3, |b| b.matrix("output.weight", 4, 2, Initial::Zeros))
-        });
+        let inner = builder
+            .within("layers", |b| b.within(3, |b| b.matrix("output.weight", 4, 2, Initial::Zeros)));
         let table = builder.table("words", 7, 2, Initial::Normal(0.02));
         let declaration = builder.finish();
         assert_eq!(declaration.params[inner.index()].name, "layers.3.output.weight");

@@ -31,11 +31,8 @@ pub fn check_gradients<P, O: Op>(
     let params = declare(&mut builder);
     let declaration = builder.finish();
     let mut noise = Noise(seed | 1);
-    let values: Vec<Vec<f32>> = declaration
-        .params
-        .iter()
-        .map(|declared| noise.values(declared.param.len(), 0.5))
-        .collect();
+    let values: Vec<Vec<f32>> =
+        declaration.params.iter().map(|declared| noise.values(declared.param.len(), 0.5)).collect();
     let inputs: Vec<Rows> = inputs
         .iter()
         .map(|&(rows, width)| Rows::new(noise.values(rows * width, 1.0), width))

@@ -18,7 +18,10 @@ fn texts() -> Vec<String> {
 
 fn open(name: &str, test: &str) -> Option<Embedder> {
     let folder = pretrained(name, test)?;
-    Some(Embedder::open_folder(&folder, &OpenOptions { threads: 2, ..OpenOptions::default() }).unwrap())
+    Some(
+        Embedder::open_folder(&folder, &OpenOptions { threads: 2, ..OpenOptions::default() })
+            .unwrap(),
+    )
 }
 
 /// All texts in one call: their lengths are mixed within every batch.
@@ -119,7 +122,8 @@ fn sts_b_dev_equals_the_reference() {
     let table = std::fs::read_to_string(path).unwrap();
     let mut lines = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let header = lines.next().unwrap();
-    let column = |name: &str| header.iter().position(|h| *h == name).unwrap_or_else(|| panic!("{header:?}"));
+    let column =
+        |name: &str| header.iter().position(|h| *h == name).unwrap_or_else(|| panic!("{header:?}"));
     let (score, first, second) = (column("score"), column("sentence1"), column("sentence2"));
     let rows: Vec<Vec<&str>> = lines.collect();
     assert_eq!(rows.len(), 1500);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use contexture::{
-    EmbedOptions, Embedder, Layer, Levels, OpenOptions, Overflow, Pooling, Positions, Record, Vector, cosine,
+    EmbedOptions, Embedder, Layer, Levels, OpenOptions, Overflow, Pooling, Positions, Record,
+    Vector, cosine,
 };
 use contexture_verify::{goldens, largest_difference, tensors};
 
@@ -36,7 +37,18 @@ impl Random {
 /// Texts of many lengths: none, one token, multiples of the tiles, at and beyond every limit.
 fn texts(random: &mut Random) -> Vec<String> {
     const WORDS: [&str; 12] = [
-        "ram", "hits", "sam", "the", "river", "bank", "of", "money", "unbelievably", "42", "…", "naïve",
+        "ram",
+        "hits",
+        "sam",
+        "the",
+        "river",
+        "bank",
+        "of",
+        "money",
+        "unbelievably",
+        "42",
+        "…",
+        "naïve",
     ];
     let lengths = [0, 1, 1, 2, 3, 5, 8, 13, 14, 15, 16, 17, 28, 30, 31, 32, 33, 48, 64, 90, 160];
     let mut text = |length: usize| {
