@@ -91,7 +91,7 @@ struct Vectors {
     /// What to do with a longer text.
     #[arg(long, value_enum, default_value_t = OverflowName::Truncate)]
     on_overflow: OverflowName,
-    /// Tokens that one forward takes together, per thread; 1 answers a slow pipe line by line.
+    /// Tokens that one forward takes together, per thread.
     #[arg(long, default_value_t = DEFAULT_BUDGET_TOKENS, value_name = "TOKENS")]
     budget_tokens: usize,
 }

@@ -47,14 +47,10 @@ struct Receiver<'a> {
 }
 
 pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
-    let mut options = arguments.embed_options()?;
+    let options = arguments.embed_options()?;
     let input = arguments.input();
-    if input == Input::Stdin && std::io::stdin().is_terminal() {
-        // A person types: each line is answered at once.
-        options.budget_tokens = 1;
-        if !arguments.quiet {
-            eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
-        }
+    if input == Input::Stdin && std::io::stdin().is_terminal() && !arguments.quiet {
+        eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
     }
     let source = open(&input, &arguments.reading)?;
     let embedder = arguments.model.open(arguments.quiet)?;
