@@ -103,6 +103,8 @@ impl ByteStream {
         // fill_buf is called twice since the borrow of a failing call cannot be returned early.
         loop {
             match self.inner.fill_buf() {
+                // A terminal that is asked again after its end waits for another one.
+                Ok([]) => return Ok(&[]),
                 Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

@@ -62,7 +62,7 @@
 pub use contexture_engine::quantize;
 pub use contexture_engine::{
     DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Info, Input, Isa, Layer,
-    Levels, OpenOptions, Overflow, Pooling, Positions, Record, Span, Tokenizer, Unit, Vector,
+    Levels, Next, OpenOptions, Overflow, Pooling, Positions, Record, Span, Tokenizer, Unit, Vector,
     cosine,
 };
 

@@ -56,6 +56,17 @@ pub struct Input<T> {
     pub tag: T,
 }
 
+/// What a stream of texts answers when it is asked for the next one.
+#[derive(Debug, Clone)]
+pub enum Next<T> {
+    /// The next text.
+    Text(Input<T>),
+    /// None has come yet, and the question was not to wait for one.
+    NotYet,
+    /// There will be no more.
+    End,
+}
+
 /// A model and its tokenizer, opened. Cheap to clone; `Send` and `Sync`.
 #[derive(Clone)]
 pub struct Embedder {
@@ -206,12 +217,16 @@ impl Embedder {
     /// the order of the texts, and ends everything by breaking. Memory stays flat. Neither is ever
     /// called from two threads at once.
     ///
+    /// `next(true)` waits for a text; `next(false)` may answer [`Next::NotYet`], and what has come
+    /// so far is then embedded at once: somebody who writes one text and waits for its vector gets
+    /// it. A source that never keeps one waiting need not look at the argument.
+    ///
     /// # Errors
     /// A setting that the model cannot honour; errors of single texts go to `emit`.
     pub fn embed_stream<T: Send>(
         &self,
         options: &EmbedOptions,
-        mut next: impl FnMut() -> Option<Input<T>> + Send,
+        mut next: impl FnMut(bool) -> Next<T> + Send,
         mut emit: impl FnMut(T, Result<Vec<Record>, EngineError>) -> ControlFlow<()> + Send,
     ) -> Result<(), EngineError> {
         let plan = self.plan(options)?;
@@ -219,17 +234,23 @@ impl Embedder {
         let mut ahead = VecDeque::new();
         let mut bytes = 0;
         while bytes < self.shared.joint_bytes() {
-            let Some(input) = next() else { break };
+            let Next::Text(input) = next(ahead.is_empty()) else { break };
             bytes += input.text.len() + BYTES_PER_TOKEN;
             ahead.push_back(input);
         }
         let jobs = self.shared.jobs(bytes, &plan);
         let mut number = 0;
         let draw = || {
-            let mut inputs = Vec::new();
+            let mut inputs: Vec<Input<T>> = Vec::new();
             let mut taken = 0;
             while taken < jobs.bytes {
-                let Some(input) = ahead.pop_front().or_else(&mut next) else { break };
+                let input = match ahead.pop_front() {
+                    Some(input) => input,
+                    None => match next(inputs.is_empty()) {
+                        Next::Text(input) => input,
+                        Next::NotYet | Next::End => break,
+                    },
+                };
                 taken += input.text.len() + BYTES_PER_TOKEN;
                 inputs.push(input);
             }

@@ -17,7 +17,7 @@ mod stream;
 
 pub use contexture_kernels::isa::Isa;
 pub use contexture_text::{Encoding, Overflow, Tokenizer};
-pub use embedder::{Embedder, Input, OpenOptions, Positions};
+pub use embedder::{Embedder, Input, Next, OpenOptions, Positions};
 pub use error::EngineError;
 pub use info::Info;
 pub use options::{DEFAULT_BUDGET_TOKENS, EmbedOptions, Layer, Levels, Pooling};

@@ -1,6 +1,7 @@
 //! `contexture embed`: texts in, vectors out.
 
 mod arguments;
+mod feed;
 mod run;
 mod summary;
 

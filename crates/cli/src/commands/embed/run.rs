@@ -3,16 +3,16 @@
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use contexture::quantize::{Ranges, binary};
-use contexture::{EmbedOptions, Embedder, EngineError, Input as Text, Overflow, Record, Vector};
-use contexture_bulk::{Id, Input, Output, Precision, Shape, Sink, SinkOptions, Source};
+use contexture::{EmbedOptions, Embedder, EngineError, Next, Overflow, Record, Vector};
+use contexture_bulk::{Id, Input, Output, Precision, Shape, Sink, SinkOptions};
 use indicatif::ProgressBar;
 
 use super::arguments::{EmbedArguments, PrecisionName};
+use super::feed::Feed;
 use super::summary::Summary;
 use crate::commands::reading::{bad_row, open};
 use crate::commands::spool::Spool;
@@ -98,7 +98,8 @@ pub(crate) fn run(arguments: EmbedArguments) -> Result<()> {
             && (input == Input::Stdin || std::io::stdout().is_terminal()),
         failure: None,
     };
-    let outcome = stream(&embedder, source, &options, receiver);
+    let feed = Feed::new(source, input == Input::Stdin);
+    let outcome = stream(&embedder, feed, &options, receiver);
     bar.finish_and_clear();
     report(&arguments, &outcome?, embedder.max_length_with(&options)?)
 }
@@ -126,27 +127,26 @@ fn finish(precision: PrecisionName, ranges: Option<&Path>, dimensions: usize) ->
 /// Runs everything; whatever fails, nothing is left under the output's final name.
 fn stream(
     embedder: &Embedder,
-    source: Source,
+    mut feed: Feed,
     options: &EmbedOptions,
     mut receiver: Receiver<'_>,
 ) -> Result<Summary> {
     let bar = receiver.bar.clone();
-    let source = Mutex::new((source, None));
-    let next = || {
-        let mut guard = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (source, failed) = &mut *guard;
-        let row = source.next();
-        bar.set_position(source.bytes_read());
-        match row? {
-            Ok(item) => Some(Text { text: item.text, words: item.words, tag: (item.id, item.row) }),
-            Err(error) => {
-                *failed = Some(error);
-                None
-            }
+    let mut failed = None;
+    let next = |wait| {
+        if failed.is_some() {
+            return Next::End;
         }
+        let row = feed.next(wait);
+        if let Some(bytes) = feed.bytes_read() {
+            bar.set_position(bytes);
+        }
+        row.unwrap_or_else(|error| {
+            failed = Some(error);
+            Next::End
+        })
     };
     embedder.embed_stream(options, next, |(id, row), records| receiver.take(&id, row, records))?;
-    let (source, failed) = source.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(failure) = receiver.failure {
         return Err(failure);
     }
@@ -154,6 +154,7 @@ fn stream(
         receiver.sink.flush()?;
         return Err(bad_row(failed));
     }
+    let source = feed.finish().context("the thread that reads the input is gone")?;
     receiver.summary.skipped += source.skipped() as u64;
     if let Some(first) = source.first_skipped() {
         receiver.summary.first_skipped.get_or_insert_with(|| first.to_string());
