@@ -52,7 +52,7 @@
 //! ```
 //! use contexture::quantize::{Ranges, binary};
 //!
-//! let vectors = [[0.1f32, -0.4, 0.3], [0.5, 0.2, -0.3]];
+//! let vectors = [[1.0f32, -255.0, 300.0], [256.0, 0.0, 45.0]];
 //! let ranges = Ranges::of(vectors.iter().map(|v| v.as_slice())).expect("there are vectors");
 //! assert_eq!(ranges.int8(&vectors[1]), [127, 127, -128]);
 //! assert_eq!(binary(&vectors[0]), [0b1010_0000u8 as i8 ^ -128]);

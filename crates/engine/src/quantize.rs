@@ -80,11 +80,12 @@ mod tests {
 
     #[test]
     fn int8_spans_the_range() {
-        let vectors = [[0.0f32, -1.0], [1.0, -1.0], [0.5, -1.0]];
+        // Steps of exactly 1, so that rounding takes no part.
+        let vectors = [[0.0f32, -1.0], [255.0, -1.0], [127.5, -1.0]];
         let ranges = Ranges::of(vectors.iter().map(<[f32; 2]>::as_slice)).unwrap();
         let quantised: Vec<_> = vectors.iter().map(|v| ranges.int8(v)).collect();
         assert_eq!(quantised, [[-128, -128], [127, -128], [-1, -128]]);
-        assert_eq!(ranges.int8(&[9.0, 9.0])[0], 127, "beyond the calibration is clipped");
+        assert_eq!(ranges.int8(&[900.0, 9.0])[0], 127, "beyond the calibration is clipped");
         assert!(Ranges::of([]).is_none());
     }
 
