@@ -10,7 +10,8 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::{BulkError, RowFault};
 use crate::input::{Compression, Input, endings};
 
-const BUFFER_BYTES: usize = 256 << 10;
+/// Small, since what is read ahead counts as done in a bar.
+const BUFFER_BYTES: usize = 32 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Counts the bytes that come from the disk, so that progress can be shown for compressed files.
