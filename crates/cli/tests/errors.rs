@@ -89,6 +89,7 @@ fn settings_that_the_model_cannot_honour_name_what_it_takes() {
         (&["--max-length", "100000", "a"], "96"),
         (&["--budget-tokens", "0", "a"], "at least 1"),
         (&["--int8-ranges", "none.json", "a"], "--precision int8"),
+        (&["--precision", "int8", "a"], "two vectors"),
         (&["--precision", "int8", "--level", "word", "a"], "sentence"),
         (&["--precision", "int8", "--int8-ranges", "none.json", "a"], "none.json"),
         (&["--format", "npy", "a"], "name a file"),

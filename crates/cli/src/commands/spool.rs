@@ -36,6 +36,9 @@ struct UnitHead {
     embedding: Vec<f32>,
 }
 
+/// Below this many vectors the reference warns that ranges are not to be relied on.
+const ENOUGH_FOR_RANGES: u64 = 100;
+
 /// An anonymous temporary file of records.
 pub(crate) struct Spool {
     file: BufWriter<File>,
@@ -76,9 +79,20 @@ impl Spool {
         Ok(())
     }
 
-    /// Hands every record on, quantised over the ranges of all of them, in order.
+    /// Hands every record on, quantised over the ranges of all of them, in order. A single vector
+    /// spans no range: it is refused, as the reference refuses it.
     pub(crate) fn drain(self, mut emit: impl FnMut(&Id, &Record) -> Result<()>) -> Result<()> {
         let Some(ranges) = self.ranges else { return Ok(()) };
+        if self.records == 1 {
+            bail!("int8 needs two vectors or more to span a range; name one with --int8-ranges");
+        }
+        if self.records < ENOUGH_FOR_RANGES {
+            eprintln!(
+                "contexture: int8 ranges come from {} vectors only; --int8-ranges takes them from \
+                 a file",
+                self.records
+            );
+        }
         let mut file = self.file.into_inner().map_err(|error| error.into_error())?;
         file.rewind()?;
         let mut file = BufReader::new(file);
