@@ -127,6 +127,7 @@ pub struct Backward<'a> {
     /// What the forward kept.
     pub kept: &'a Kept,
     pub(crate) inputs: &'a [Arc<Rows>],
+    pub(crate) recycler: &'a Recycler,
     pub(crate) input_gradients: Vec<Option<Rows>>,
     pub(crate) parameters: &'a mut ParameterGradients,
 }
@@ -144,8 +145,22 @@ impl<'a> Backward<'a> {
 
     /// The gradient by input `index`, of that input's shape: zeros at first, to be added to.
     pub fn input_gradient(&mut self, index: usize) -> &mut Rows {
-        let input = &self.inputs[index];
-        self.input_gradients[index].get_or_insert_with(|| Rows::zeros(input.rows(), input.width()))
+        let (input, recycler) = (&self.inputs[index], self.recycler);
+        self.input_gradients[index].get_or_insert_with(|| {
+            let mut zeros = recycler.rows(input.rows(), input.width());
+            zeros.as_mut_slice().fill(0.0);
+            zeros
+        })
+    }
+
+    /// Rows with unspecified contents: every element must be written.
+    pub fn rows(&self, rows: usize, width: usize) -> Rows {
+        self.recycler.rows(rows, width)
+    }
+
+    /// Gives scratch rows back for the next one who needs memory.
+    pub fn give_back(&self, rows: Rows) {
+        self.recycler.give_back(rows);
     }
 
     /// The gradient by a parameter, `[rows, width]`: to be added to.

@@ -76,15 +76,28 @@ impl Rows {
 
 /// Keeps the memory of values that are gone for the next ones, so that a forward neither
 /// allocates nor touches cold pages once it is warm.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Recycler {
     free: Arc<Mutex<Vec<Vec<f32>>>>,
+    most: usize,
 }
 
 /// More buffers than a layer holds at once would only keep memory that nobody needs.
 const KEPT_BUFFERS: usize = 12;
 
+impl Default for Recycler {
+    fn default() -> Self {
+        Self::keeping(KEPT_BUFFERS)
+    }
+}
+
 impl Recycler {
+    /// Keeps up to `most` buffers. A training step frees all that its forward made, so whoever
+    /// trains keeps as many as a step has.
+    pub fn keeping(most: usize) -> Self {
+        Self { free: Arc::default(), most: most.max(1) }
+    }
+
     /// Rows whose contents are unspecified (old values): the caller writes every element.
     pub fn rows(&self, rows: usize, width: usize) -> Rows {
         let needed = rows * width;
@@ -109,7 +122,7 @@ impl Recycler {
     /// Takes the memory back.
     pub fn give_back(&self, rows: Rows) {
         let mut free = self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if free.len() == KEPT_BUFFERS {
+        if free.len() >= self.most {
             free.remove(0);
         }
         free.push(rows.data);

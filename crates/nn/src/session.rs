@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use contexture_kernels::Pool;
 
+use crate::ops::Dropout;
 use crate::tape::{Step, Tape};
 use crate::{Forward, Gradients, Kept, Op, Recycler, Revealed, Rows, Segments, Weights};
 
@@ -67,7 +68,15 @@ pub struct Session {
     probe: Option<Vec<Observation>>,
     reveals: bool,
     timings: Option<BTreeMap<&'static str, Duration>>,
+    noise: Option<Noise>,
     next_id: usize,
+}
+
+/// Where dropout gets its masks: one for each place that a step passes.
+#[derive(Debug, Clone, Copy)]
+struct Noise {
+    seed: u64,
+    place: u64,
 }
 
 impl Session {
@@ -81,6 +90,7 @@ impl Session {
             probe: None,
             reveals: false,
             timings: None,
+            noise: None,
             next_id: 0,
         }
     }
@@ -88,6 +98,34 @@ impl Session {
     /// Records each op for [`Session::backward`]. Weights must be plain.
     pub fn train(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
         Self { tape: Some(Tape::default()), ..Self::infer(weights, pool) }
+    }
+
+    /// As [`Session::train`], with the memory of earlier steps.
+    pub fn train_with(weights: Arc<Weights>, pool: Arc<Pool>, recycler: Recycler) -> Self {
+        Self { recycler, ..Self::train(weights, pool) }
+    }
+
+    /// Lets [`Session::dropout`] drop values, by masks that `seed` decides: one seed a step.
+    pub fn with_noise(mut self, seed: u64) -> Self {
+        self.noise = Some(Noise { seed, place: 0 });
+        self
+    }
+
+    /// Dropout of `value` where this session trains with noise and `rate > 0`; else `value`
+    /// itself. Each call in a step has a mask of its own.
+    pub fn dropout(&mut self, rate: f32, value: Value, segments: &Segments) -> Value {
+        let Some(noise) = self.noise.as_mut().filter(|_| self.tape.is_some() && rate > 0.0) else {
+            return value;
+        };
+        noise.place += 1;
+        // An odd factor spreads places over all bits; the op mixes further.
+        let seed = noise.seed ^ noise.place.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        self.apply(Dropout { rate, seed }, &[&value], segments)
+    }
+
+    /// Whether values are dropped, so that layers take their unfused form.
+    pub fn drops(&self, rate: f32) -> bool {
+        self.noise.is_some() && self.tape.is_some() && rate > 0.0
     }
 
     /// Keeps what passes the named places, and where `reveals`, what ops show of themselves.
@@ -170,10 +208,24 @@ impl Session {
 
     /// Gradients of a loss whose gradient by `value` is `seed`; the tape begins anew.
     pub fn backward(&mut self, value: &Value, seed: Rows) -> Gradients {
-        value.rows().assert_same_shape(&seed, "seed of a backward pass");
+        let mut gradients = Gradients::default();
+        self.backward_into(vec![(value, seed)], &mut gradients);
+        gradients
+    }
+
+    /// As [`Session::backward`], from several values at once, and ADDED to the parameters'
+    /// gradients that are there already: that is how batches accumulate.
+    pub fn backward_into(&mut self, seeds: Vec<(&Value, Rows)>, gradients: &mut Gradients) {
         let tape = self.tape.replace(Tape::default());
         let tape = tape.expect("backward needs a session made by Session::train");
-        tape.backward(&self.weights, &self.pool, value.id, seed)
+        let seeds = seeds
+            .into_iter()
+            .map(|(value, seed)| {
+                value.rows().assert_same_shape(&seed, "seed of a backward pass");
+                (value.id, seed)
+            })
+            .collect();
+        tape.backward(&self.weights, &self.pool, &self.recycler, seeds, gradients);
     }
 
     fn value(&mut self, rows: Rows) -> Value {

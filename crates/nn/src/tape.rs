@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contexture_kernels::Pool;
 
-use crate::{Backward, Kept, Op, Param, Rows, Segments, Weights};
+use crate::{Backward, Kept, Op, Param, Recycler, Rows, Segments, Value, Weights};
 
 /// One op that ran.
 pub(crate) struct Step {
@@ -22,20 +22,40 @@ pub(crate) struct Tape {
     pub(crate) steps: Vec<Step>,
 }
 
+/// One parameter's gradient; its memory outlives a step.
+#[derive(Debug, Default)]
+struct ParameterGradient {
+    values: Vec<f32>,
+    touched: bool,
+}
+
 /// Gradients by parameter, allocated when first touched.
 #[derive(Debug, Default)]
 pub(crate) struct ParameterGradients {
-    by_index: HashMap<usize, Vec<f32>>,
+    by_index: Vec<ParameterGradient>,
 }
 
 impl ParameterGradients {
     /// The gradient of `param`, zeros at first.
     pub(crate) fn of(&mut self, param: Param) -> &mut [f32] {
-        self.by_index.entry(param.index).or_insert_with(|| vec![0.0; param.len()])
+        if self.by_index.len() <= param.index {
+            self.by_index.resize_with(param.index + 1, ParameterGradient::default);
+        }
+        let gradient = &mut self.by_index[param.index];
+        if gradient.values.is_empty() {
+            gradient.values = vec![0.0; param.len()];
+        }
+        gradient.touched = true;
+        &mut gradient.values
+    }
+
+    fn touched(&self, param: Param) -> Option<&[f32]> {
+        let gradient = self.by_index.get(param.index).filter(|gradient| gradient.touched)?;
+        Some(&gradient.values)
     }
 }
 
-/// The gradients of one backward pass.
+/// Gradients of one or more backward passes.
 #[derive(Debug, Default)]
 pub struct Gradients {
     pub(crate) parameters: ParameterGradients,
@@ -45,54 +65,83 @@ pub struct Gradients {
 impl Gradients {
     /// By a parameter; `None` where the loss does not depend on it.
     pub fn parameter(&self, param: Param) -> Option<&[f32]> {
-        self.parameters.by_index.get(&param.index).map(Vec::as_slice)
+        self.parameters.touched(param)
+    }
+
+    /// By a parameter, to be scaled or clipped; `None` where the loss does not depend on it.
+    pub fn parameter_mut(&mut self, param: Param) -> Option<&mut [f32]> {
+        self.parameters.touched(param)?;
+        Some(self.parameters.of(param))
     }
 
     /// By a value that entered through `Session::input`; `None` where the loss does not depend
-    /// on it.
-    pub fn value(&self, value: &crate::Value) -> Option<&Rows> {
+    /// on it. Of the last backward pass only.
+    pub fn value(&self, value: &Value) -> Option<&Rows> {
         self.values.get(&value.id())
+    }
+
+    /// Begins anew; the memory stays for the next pass.
+    pub fn clear(&mut self) {
+        self.values.clear();
+        for gradient in self.parameters.by_index.iter_mut().filter(|gradient| gradient.touched) {
+            gradient.values.fill(0.0);
+            gradient.touched = false;
+        }
+    }
+
+    /// The memory that the parameters' gradients take, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.parameters.by_index.iter().map(|g| g.values.len() * size_of::<f32>()).sum()
     }
 }
 
 impl Tape {
-    /// Walks the steps from last to first; `seed` is the loss's gradient by the value `of`.
+    /// Walks the steps from last to first; `seeds` are the loss's gradients by some values.
     pub(crate) fn backward(
         self,
         weights: &Weights,
         pool: &Pool,
-        of: usize,
-        seed: Rows,
-    ) -> Gradients {
-        let mut parameters = ParameterGradients::default();
-        let mut values = HashMap::from([(of, seed)]);
+        recycler: &Recycler,
+        seeds: Vec<(usize, Rows)>,
+        gradients: &mut Gradients,
+    ) {
+        let Gradients { parameters, values } = gradients;
+        values.clear();
+        for (id, seed) in seeds {
+            add_into(values, recycler, id, seed);
+        }
         for step in self.steps.into_iter().rev() {
-            let Some(gradient) = values.remove(&step.output.0) else { continue };
-            let inputs: Vec<_> = step.inputs.iter().map(|(_, rows)| rows.clone()).collect();
+            let Step { op, segments, inputs, output, kept } = step;
+            let Some(gradient) = values.remove(&output.0) else { continue };
+            let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
             let mut cx = Backward {
                 weights,
                 pool,
-                segments: &step.segments,
-                output: &step.output.1,
+                segments: &segments,
+                output: &output.1,
                 gradient: &gradient,
-                kept: &step.kept,
+                kept: &kept,
                 inputs: &inputs,
+                recycler,
                 input_gradients: vec![None; inputs.len()],
-                parameters: &mut parameters,
+                parameters,
             };
-            step.op.backward(&mut cx);
+            op.backward(&mut cx);
             let found = cx.input_gradients;
-            for ((id, _), gradient) in step.inputs.iter().zip(found) {
-                if let Some(gradient) = gradient {
-                    add_into(&mut values, *id, gradient);
+            for (id, found) in ids.into_iter().zip(found) {
+                if let Some(found) = found {
+                    add_into(values, recycler, id, found);
                 }
             }
+            recycler.give_back(gradient);
+            kept.rows.into_iter().for_each(|rows| recycler.give_back(rows));
+            let used = inputs.into_iter().chain([output.1]);
+            used.filter_map(Arc::into_inner).for_each(|rows| recycler.give_back(rows));
         }
-        Gradients { parameters, values }
     }
 }
 
-fn add_into(values: &mut HashMap<usize, Rows>, id: usize, gradient: Rows) {
+fn add_into(values: &mut HashMap<usize, Rows>, recycler: &Recycler, id: usize, gradient: Rows) {
     match values.get_mut(&id) {
         None => {
             values.insert(id, gradient);
@@ -102,6 +151,7 @@ fn add_into(values: &mut HashMap<usize, Rows>, id: usize, gradient: Rows) {
             for (a, b) in sum.as_mut_slice().iter_mut().zip(gradient.as_slice()) {
                 *a += b;
             }
+            recycler.give_back(gradient);
         }
     }
 }
