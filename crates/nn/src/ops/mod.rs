@@ -2,8 +2,10 @@
 
 mod activate;
 mod attention;
+mod cross_entropy;
 mod dropout;
 mod feed_forward;
+mod gather;
 mod linear;
 mod lookup;
 mod norm;
@@ -13,8 +15,10 @@ mod sum;
 
 pub use activate::Activate;
 pub use attention::{Attention, ScoreBias};
+pub use cross_entropy::CrossEntropy;
 pub use dropout::Dropout;
 pub use feed_forward::FeedForward;
+pub use gather::Gather;
 pub use linear::Linear;
 pub use lookup::Lookup;
 pub use norm::LayerNorm;
