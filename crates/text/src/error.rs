@@ -105,4 +105,114 @@ pub enum TextError {
         /// Tokens that every piece must carry.
         reserved: usize,
     },
+    /// A file could not be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A text to learn from could not be had.
+    #[error("text {number} to learn from cannot be read: {source}")]
+    Source {
+        /// Which one, from 1 on.
+        number: u64,
+        /// The reader's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is nothing to learn from.
+    #[error("a tokenizer needs text to learn from: {texts} texts hold no word")]
+    NoText {
+        /// Texts read.
+        texts: u64,
+    },
+    /// A vocabulary that does not hold even single letters.
+    #[error(
+        "a vocabulary of {vocabulary} is too small: {special} special tokens and {letters} \
+         letters need {}; raise `vocabulary`, or lower `alphabet` where the kind has one",
+        special + letters
+    )]
+    SmallVocabulary {
+        /// What was asked for.
+        vocabulary: usize,
+        /// Special tokens.
+        special: usize,
+        /// Letters, those inside words counted apart for WordPiece; bytes for BPE.
+        letters: usize,
+    },
+    /// A trainer of the `tokenizers` crate failed.
+    #[error("the tokenizer cannot be trained: {reason}")]
+    Training {
+        /// The crate's words.
+        reason: String,
+    },
+    /// A line of a file of word vectors that cannot be read.
+    #[error("line {line} of the word vectors: {fault}")]
+    Vectors {
+        /// The line, from 1 on.
+        line: u64,
+        /// What is wrong with it.
+        fault: VectorFault,
+    },
+}
+
+/// What can be wrong with a line of word vectors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VectorFault {
+    /// The line could not be read.
+    #[error("cannot be read: {0}")]
+    Read(std::io::Error),
+    /// The line is not UTF-8 where its word or its numbers stand.
+    #[error("expected UTF-8, found other bytes")]
+    NotText,
+    /// No word, or a word without numbers.
+    #[error("expected a word and its numbers, found {found:?}")]
+    NoNumbers {
+        /// The line's beginning.
+        found: String,
+    },
+    /// Another number of values than the lines before.
+    #[error("expected {expected} numbers as in the lines before it, found {found}")]
+    Ragged {
+        /// The width of the lines before.
+        expected: usize,
+        /// The width of this line.
+        found: usize,
+    },
+    /// Something that is no number.
+    #[error("expected a number at place {place}, found {found:?}")]
+    NotANumber {
+        /// The place after the word, from 1 on.
+        place: usize,
+        /// What stands there.
+        found: String,
+    },
+    /// NaN or infinity, or a number beyond the range of f32.
+    #[error("expected a finite number at place {place}, found {found:?}")]
+    NotFinite {
+        /// The place after the word, from 1 on.
+        place: usize,
+        /// What stands there.
+        found: String,
+    },
+    /// The file holds no vector at all.
+    #[error("the file ends without any vector")]
+    Empty,
+}
+
+impl TextError {
+    pub(crate) fn training(reason: impl std::fmt::Display) -> Self {
+        Self::Training { reason: reason.to_string() }
+    }
+
+    /// That the special tokens and `letters` fit into `vocabulary`.
+    pub(crate) fn check_vocabulary(vocabulary: usize, letters: usize) -> Result<(), Self> {
+        let special = crate::training::SPECIAL.len();
+        if vocabulary < special + letters {
+            return Err(Self::SmallVocabulary { vocabulary, special, letters });
+        }
+        Ok(())
+    }
 }

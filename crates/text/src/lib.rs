@@ -17,11 +17,12 @@ mod folder;
 mod frame;
 mod library;
 mod tokenizer;
+pub mod training;
 mod wordpiece;
 mod words;
 
 pub use encoding::{Encoding, Span};
-pub use error::TextError;
+pub use error::{TextError, VectorFault};
 pub use fit::{Overflow, Piece};
 pub use tokenizer::{SpecialTokens, Tokenizer};
 pub use words::{align, join_words, words};
