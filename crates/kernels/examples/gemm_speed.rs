@@ -1,4 +1,5 @@
-//! Share of the measured peak that the packed product reaches, next to the `gemm` crate.
+//! Share of the measured peak that the packed product reaches, next to the one that packs on the
+//! way.
 //!
 //! `cargo run --release -p contexture-kernels --example gemm_speed [threads]...`
 
@@ -44,7 +45,7 @@ fn best(mut run: impl FnMut()) -> f64 {
 
 fn products(threads: usize, peak: f64) {
     let pool = Pool::new(threads);
-    println!("linear, share of peak (gemm crate)");
+    println!("linear, share of peak (weights not packed)");
     print!("{:>12}", "K, N");
     ROWS.iter().for_each(|rows| print!("{rows:>14}"));
     println!();
@@ -59,10 +60,10 @@ fn products(threads: usize, peak: f64) {
             let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
             let ours = best(|| linear(&pool, &x, rows, &packed, &epilogue, &mut out));
             let plain = (&weights[..], outputs, inputs);
-            let theirs = best(|| linear_plain(&pool, &x, rows, plain, &epilogue, &mut out));
+            let plain_seconds = best(|| linear_plain(&pool, &x, rows, plain, &epilogue, &mut out));
             let operations = (2 * rows * inputs * outputs) as f64;
             let share = |seconds: f64| 100.0 * operations / seconds / 1e9 / peak;
-            print!("{:>14}", format!("{:.0} % ({:.0})", share(ours), share(theirs)));
+            print!("{:>14}", format!("{:.0} % ({:.0})", share(ours), share(plain_seconds)));
         }
         println!();
     }

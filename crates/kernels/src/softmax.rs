@@ -40,8 +40,10 @@ pub fn softmax_backward(pool: &Pool, width: usize, p: &[f32], gradient: &mut [f3
 /// Targets of a cross entropy over rows of logits.
 #[derive(Clone, Copy, Debug)]
 pub struct Smoothed<'a> {
-    /// The width of a row.
+    /// Logits that count in a row.
     pub classes: usize,
+    /// From one row to the next.
+    pub stride: usize,
     /// Each row's class.
     pub targets: &'a [u32],
     /// The share `e` of `q = (1 - e) onehot(target) + e / classes`.
@@ -50,7 +52,7 @@ pub struct Smoothed<'a> {
     pub seed: Option<f32>,
 }
 
-/// `losses_i = - sum_c q_ic log softmax(z_i)_c` of rows of logits `[rows, classes]`; where a seed
+/// `losses_i = - sum_c q_ic log softmax(z_i)_c` of rows of logits, `stride` apart; where a seed
 /// is given the logits become their own gradient.
 ///
 /// # Panics
@@ -70,12 +72,15 @@ pub fn cross_entropy_on(
     z: &mut [f32],
     losses: &mut [f32],
 ) {
-    let (classes, rows) = (smoothed.classes, smoothed.targets.len());
-    assert_eq!(z.len(), rows * classes, "logits of [{rows}, {classes}]");
+    let Smoothed { classes, stride, .. } = *smoothed;
+    let rows = smoothed.targets.len();
+    assert!(classes <= stride, "{classes} logits in rows of {stride}");
+    assert_eq!(z.len(), rows * stride, "logits of [{rows}, {stride}]");
     assert_eq!(losses.len(), rows, "losses of {rows} rows");
     let none = smoothed.targets.iter().find(|target| **target as usize >= classes);
     assert!(none.is_none(), "target {none:?} of {classes} classes");
-    each_block_of_two(pool, 1, (classes, 1), (z, losses), |rows, z, loss| {
+    each_block_of_two(pool, 1, (stride, 1), (z, losses), |rows, z, loss| {
+        let z = &mut z[..classes];
         let target = smoothed.targets[rows.start] as usize;
         loss[0] = dispatch_on(isa, CrossEntropy { smoothed, target, z });
     });

@@ -4,7 +4,8 @@
 use contexture_kernels::Pool;
 use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{
-    Epilogue, FeedForward, PackedMatrix, Transposed, feed_forward, linear, linear_plain, matmul,
+    Epilogue, FeedForward, Operand, Output, PackedMatrix, Store, feed_forward, linear,
+    linear_plain, matmul_on, weight_gradient_on,
 };
 use contexture_kernels::isa::Isa;
 
@@ -259,36 +260,81 @@ fn matmul_equals_its_twin_in_all_four_forms() {
     let transpose = |a: &[f32], rows: usize, columns: usize| -> Vec<f32> {
         (0..rows * columns).map(|i| a[(i % rows) * columns + i / rows]).collect()
     };
-    for (m, k, n) in [(1, 1, 1), (5, 7, 3), (33, 40, 65), (200, 31, 300), (0, 3, 2), (2, 0, 3)] {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (5, 7, 3),
+        (33, 40, 65),
+        (200, 31, 300),
+        (0, 3, 2),
+        (2, 0, 3),
+        (70, 1030, 40),
+        (40, 1024, 33),
+    ] {
         let (a, b, start) = (noise(m * k, 1), noise(k * n, 2), noise(m * n, 3));
         let expected = naive(&a, &transpose(&b, k, n), (m, k, n));
-        for (a_form, b_form) in [
-            (Transposed::No, Transposed::No),
-            (Transposed::No, Transposed::Yes),
-            (Transposed::Yes, Transposed::No),
-            (Transposed::Yes, Transposed::Yes),
-        ] {
-            let a = if a_form == Transposed::Yes { transpose(&a, m, k) } else { a.clone() };
-            let b = if b_form == Transposed::Yes { transpose(&b, k, n) } else { b.clone() };
-            for (alpha, beta) in [(1.0, 0.0), (0.5, 2.0)] {
-                let mut first: Option<Vec<f32>> = None;
-                for threads in [1, 2, 3] {
-                    let pool = Pool::new(threads);
-                    let mut out = if beta == 0.0 { vec![f32::NAN; m * n] } else { start.clone() };
-                    matmul(&pool, (m, k, n), alpha, (&a, a_form), (&b, b_form), beta, &mut out);
-                    let expected: Vec<f64> = (0..m * n)
-                        .map(|i| {
-                            f64::from(alpha) * expected[i] + f64::from(beta) * f64::from(start[i])
-                        })
-                        .collect();
-                    assert_close(
-                        &out,
-                        &expected,
-                        3e-6,
-                        &format!("{m} {k} {n} {a_form:?} {b_form:?}"),
-                    );
-                    assert!(same(&out, first.get_or_insert_with(|| out.clone())));
+        for (a_turned, b_turned) in [(false, false), (false, true), (true, false), (true, true)] {
+            let a = if a_turned { transpose(&a, m, k) } else { a.clone() };
+            let b = if b_turned { transpose(&b, k, n) } else { b.clone() };
+            let a = match a_turned {
+                true => Operand::new(&a, m).transposed(),
+                false => Operand::new(&a, k),
+            };
+            let b = match b_turned {
+                true => Operand::new(&b, k).transposed(),
+                false => Operand::new(&b, n),
+            };
+            for store in [Store::Over, Store::Add] {
+                for isa in Isa::supported() {
+                    let mut first: Option<Vec<f32>> = None;
+                    for threads in [1, 2, 3, 8] {
+                        let pool = Pool::new(threads);
+                        let add = store == Store::Add;
+                        let mut out = if add { start.clone() } else { vec![f32::NAN; m * n] };
+                        let to = Output { values: &mut out, stride: n, store };
+                        matmul_on(isa, &pool, (m, k, n), a, b, to);
+                        let before = |i: usize| if add { f64::from(start[i]) } else { 0.0 };
+                        let expected: Vec<f64> =
+                            (0..m * n).map(|i| expected[i] + before(i)).collect();
+                        let what = format!("{isa} {m} {k} {n} {a_turned} {b_turned}");
+                        assert_close(&out, &expected, 1e-5, &what);
+                        assert!(same(&out, first.get_or_insert_with(|| out.clone())));
+                    }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_weight_and_bias_equal_their_twins() {
+    for (rows, inputs, outputs) in
+        [(1, 1, 1), (5, 7, 3), (33, 40, 65), (1100, 31, 130), (0, 3, 2), (64, 300, 15)]
+    {
+        let (dz, x) = (noise(rows * outputs, 1), noise(rows * inputs, 2));
+        let (dw, db) = (noise(outputs * inputs, 3), noise(outputs, 4));
+        let mut expected: [Vec<f64>; 2] =
+            [&dw, &db].map(|start| start.iter().map(|v| f64::from(*v)).collect());
+        for row in 0..rows {
+            for o in 0..outputs {
+                let dz = f64::from(dz[row * outputs + o]);
+                expected[1][o] += dz;
+                for i in 0..inputs {
+                    expected[0][o * inputs + i] += dz * f64::from(x[row * inputs + i]);
+                }
+            }
+        }
+        for isa in Isa::supported() {
+            let mut first: Option<(Vec<f32>, Vec<f32>)> = None;
+            for threads in [1, 2, 3, 8] {
+                let (mut dw, mut db) = (dw.clone(), db.clone());
+                let (pool, shape) = (Pool::new(threads), (rows, inputs, outputs));
+                let (dz, x) = (Operand::new(&dz, outputs), Operand::new(&x, inputs));
+                weight_gradient_on(isa, &pool, shape, dz, x, &mut dw, Some(&mut db));
+                let what = format!("{isa} {rows} {inputs} {outputs}, {threads} threads");
+                assert_close(&dw, &expected[0], 2e-5, &what);
+                assert_close(&db, &expected[1], 2e-5, &what);
+                let first = first.get_or_insert_with(|| (dw.clone(), db.clone()));
+                assert!(same(&dw, &first.0) && same(&db, &first.1), "{what}");
             }
         }
     }

@@ -82,11 +82,13 @@ pub(crate) enum Scratch {
     Inner,
     /// Rows copied to a better stride.
     Rows,
+    /// Panels of a right side that is packed on the way.
+    Panels,
 }
 
 thread_local! {
-    static SCRATCH: [RefCell<Buffer>; 2] =
-        [RefCell::new(Buffer::zeroed(0)), RefCell::new(Buffer::zeroed(0))];
+    static SCRATCH: [RefCell<Buffer>; 3] =
+        std::array::from_fn(|_| RefCell::new(Buffer::zeroed(0)));
 }
 
 /// Calls `f` with at least `len` values of this thread's scratch, grown where needed; their

@@ -4,8 +4,10 @@ mod buffer;
 mod epilogue;
 mod feed_forward;
 mod linear;
+mod pack;
 mod packed;
 mod plain;
+mod product;
 mod tile;
 
 pub use buffer::Buffer;
@@ -13,4 +15,7 @@ pub use epilogue::Epilogue;
 pub use feed_forward::{FeedForward, feed_forward};
 pub use linear::linear;
 pub use packed::PackedMatrix;
-pub use plain::{Transposed, linear_plain, matmul};
+pub use plain::{
+    Operand, Output, Store, linear_plain, linear_plain_strided, matmul, matmul_on, weight_gradient,
+    weight_gradient_on,
+};

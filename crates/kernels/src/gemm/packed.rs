@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::buffer::Buffer;
-use super::tile;
+use super::{pack, tile};
 use crate::Pool;
 use crate::isa::{Isa, Kernel, Simd, dispatch_on};
 
@@ -172,28 +172,9 @@ impl Kernel for PackPanel<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { weights, rows, inputs, width, to } = self;
-        let (whole, quads) = (rows / S::LANES * S::LANES, inputs / 4 * 4);
         // SAFETY: the weights are `[rows, inputs]`, the panel `[inputs, width]`.
         unsafe {
-            let mut input = 0;
-            while input < quads {
-                let end = (input + 16).min(quads);
-                for row in (0..whole).step_by(S::LANES) {
-                    for input in (input..end).step_by(4) {
-                        let from = weights.as_ptr().add(row * inputs + input);
-                        s.transpose4(from, inputs, to.add(input * width + row), width);
-                    }
-                }
-                input = end;
-            }
-            for input in 0..inputs {
-                // What the transposition left out, and zeros where the panel has no output.
-                for row in if input < quads { whole } else { 0 }..width {
-                    let value =
-                        if row < rows { *weights.get_unchecked(row * inputs + input) } else { 0.0 };
-                    to.add(input * width + row).write(value);
-                }
-            }
+            pack::panel_of_rows(s, (weights.as_ptr(), inputs), (rows, inputs), width, to);
         }
     }
 }

@@ -1,91 +1,138 @@
-//! Products of plain matrices, for training and for weights that are not packed: thin wrappers
-//! around the `gemm` crate.
-//!
-//! Parallel over parts of the output only, never over k: each element is computed by one thread,
-//! from the same operands; parts are cut at multiples of fixed sizes, so that results do not
-//! depend on the number of threads.
+//! Products of plain matrices, for training and for weights that are not packed.
 
 use super::epilogue::Epilogue;
 use super::packed::Target;
+use super::product::{Matmul, View};
 use crate::Pool;
+use crate::isa::Isa;
 
-/// A matrix operand: how to read element `[row, column]` from a slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transposed {
-    /// `[rows, columns]`, row-major.
-    No,
-    /// `[columns, rows]`, row-major: the operand is its transpose.
-    Yes,
+/// A matrix that is read: rows that begin `stride` values apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a> {
+    values: &'a [f32],
+    stride: usize,
+    transposed: bool,
 }
 
-/// Columns and rows in one part of the output. Fixed, so that cuts are the same for any number of
-/// threads.
-const PART_COLUMNS: usize = 256;
-const PART_ROWS: usize = 128;
+impl<'a> Operand<'a> {
+    /// Rows that begin `stride` values apart, of which the first ones count.
+    pub fn new(values: &'a [f32], stride: usize) -> Self {
+        Self { values, stride, transposed: false }
+    }
 
-/// `out = alpha * A B + beta * out`, A `[m, k]`, B `[k, n]`, out `[m, n]`.
-///
-/// `beta == 0` overwrites whatever `out` held.
+    /// The same memory as its transpose.
+    pub fn transposed(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// How to read it as `[rows, columns]`.
+    fn view(&self, what: &str, rows: usize, columns: usize) -> View {
+        let (at, stride) = (self.values.as_ptr(), self.stride);
+        if self.transposed {
+            check(what, self.values.len(), (columns, rows), stride);
+            View { at, rows: 1, columns: stride }
+        } else {
+            check(what, self.values.len(), (rows, columns), stride);
+            View { at, rows: stride, columns: 1 }
+        }
+    }
+}
+
+/// Asserts that `found` values hold `[rows, columns]` at a stride.
+fn check(what: &str, found: usize, (rows, columns): (usize, usize), stride: usize) {
+    assert!(columns <= stride || rows <= 1, "{what} [{rows}, {columns}] at a stride of {stride}");
+    let expected = if rows == 0 { 0 } else { (rows - 1) * stride + columns };
+    assert!(
+        found >= expected,
+        "{what} [{rows}, {columns}] of a product: {expected} values, found {found}"
+    );
+}
+
+/// A matrix that is written: rows that begin `stride` values apart.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// The rows.
+    pub values: &'a mut [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// Whether the product replaces what is there or is added to it.
+    pub store: Store,
+}
+
+/// What a product does to its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Replaces whatever it held.
+    Over,
+    /// Is added to it.
+    Add,
+}
+
+/// `out = A B` or `out += A B`, A `[m, k]`, B `[k, n]`, out `[m, n]`.
 ///
 /// # Panics
-/// Where a length does not fit the shapes.
+/// Where there are fewer values than the shapes ask for.
 pub fn matmul(
     pool: &Pool,
-    (m, k, n): (usize, usize, usize),
-    alpha: f32,
-    (a, a_transposed): (&[f32], Transposed),
-    (b, b_transposed): (&[f32], Transposed),
-    beta: f32,
-    out: &mut [f32],
+    shape: (usize, usize, usize),
+    a: Operand<'_>,
+    b: Operand<'_>,
+    out: Output<'_>,
 ) {
-    let check = |what: &str, found: usize, expected: usize| {
-        assert!(
-            found == expected,
-            "{what} of a product [{m}, {k}] [{k}, {n}]: {expected} values, found {found}"
-        );
-    };
-    check("A", a.len(), m * k);
-    check("B", b.len(), k * n);
-    check("out", out.len(), m * n);
-    let (row_parts, column_parts) = (m.div_ceil(PART_ROWS), n.div_ceil(PART_COLUMNS));
-    let to = Target(out.as_mut_ptr());
-    pool.run(row_parts * column_parts, &|task| {
-        let (row, column) = (task / column_parts * PART_ROWS, task % column_parts * PART_COLUMNS);
-        let (rows, columns) = ((m - row).min(PART_ROWS), (n - column).min(PART_COLUMNS));
-        let (a_row, a_column) = strides(a_transposed, m, k);
-        let (b_row, b_column) = strides(b_transposed, k, n);
-        // SAFETY: lengths were checked; each part writes its own elements.
-        unsafe {
-            gemm::gemm(
-                rows,
-                columns,
-                k,
-                to.at(row * n + column),
-                1,
-                n as isize,
-                beta != 0.0,
-                a.as_ptr().offset(row as isize * a_row),
-                a_column,
-                a_row,
-                b.as_ptr().offset(column as isize * b_column),
-                b_column,
-                b_row,
-                beta,
-                alpha,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
-    });
+    matmul_on(Isa::current(), pool, shape, a, b, out);
 }
 
-fn strides(transposed: Transposed, rows: usize, columns: usize) -> (isize, isize) {
-    match transposed {
-        Transposed::No => (columns as isize, 1),
-        Transposed::Yes => (1, rows as isize),
-    }
+/// [`matmul`] on a given instruction set, for tests and comparisons.
+///
+/// # Panics
+/// As [`matmul`], or where this machine cannot run `isa`.
+pub fn matmul_on(
+    isa: Isa,
+    pool: &Pool,
+    shape: (usize, usize, usize),
+    a: Operand<'_>,
+    b: Operand<'_>,
+    out: Output<'_>,
+) {
+    run(isa, pool, shape, a, b, Epilogue::default(), Target(std::ptr::null_mut()), out);
+}
+
+/// `dw += dz^T x` and `db += sum of the rows of dz`: the gradients of a linear map's weight
+/// `[outputs, inputs]` and bias `[outputs]`, from dz `[rows, outputs]` and x `[rows, inputs]`.
+///
+/// # Panics
+/// Where there are fewer values than the shapes ask for.
+pub fn weight_gradient(
+    pool: &Pool,
+    shape: (usize, usize, usize),
+    dz: Operand<'_>,
+    x: Operand<'_>,
+    dw: &mut [f32],
+    db: Option<&mut [f32]>,
+) {
+    weight_gradient_on(Isa::current(), pool, shape, dz, x, dw, db);
+}
+
+/// [`weight_gradient`] on a given instruction set, for tests and comparisons.
+///
+/// # Panics
+/// As [`weight_gradient`], or where this machine cannot run `isa`.
+pub fn weight_gradient_on(
+    isa: Isa,
+    pool: &Pool,
+    (rows, inputs, outputs): (usize, usize, usize),
+    dz: Operand<'_>,
+    x: Operand<'_>,
+    dw: &mut [f32],
+    db: Option<&mut [f32]>,
+) {
+    let sums = db.map_or(std::ptr::null_mut(), |db| {
+        assert_eq!(db.len(), outputs, "gradient of a bias");
+        db.as_mut_ptr()
+    });
+    let shape = (outputs, rows, inputs);
+    let out = Output { values: dw, stride: inputs, store: Store::Add };
+    run(isa, pool, shape, dz.transposed(), x, Epilogue::default(), Target(sums), out);
 }
 
 /// [`linear`](super::linear) with weights that are not packed: `out = act(x W^T + b) + residual`,
@@ -97,18 +144,53 @@ pub fn linear_plain(
     pool: &Pool,
     x: &[f32],
     rows: usize,
-    (weights, outputs, inputs): (&[f32], usize, usize),
+    weights: (&[f32], usize, usize),
     epilogue: &Epilogue<'_>,
     out: &mut [f32],
 ) {
-    matmul(
-        pool,
-        (rows, inputs, outputs),
-        1.0,
-        (x, Transposed::No),
-        (weights, Transposed::Yes),
-        0.0,
-        out,
-    );
-    epilogue.apply(pool, rows, outputs, out);
+    assert_eq!(out.len(), rows * weights.1, "output of [{rows}, {}]", weights.1);
+    linear_plain_strided(pool, x, rows, weights, epilogue, (out, weights.1));
+}
+
+/// [`linear_plain`] to rows that begin `stride` values apart, as the residual's do.
+///
+/// # Panics
+/// Where a length does not fit the shapes.
+pub fn linear_plain_strided(
+    pool: &Pool,
+    x: &[f32],
+    rows: usize,
+    (weights, outputs, inputs): (&[f32], usize, usize),
+    epilogue: &Epilogue<'_>,
+    (out, stride): (&mut [f32], usize),
+) {
+    if let Some(bias) = epilogue.bias {
+        assert_eq!(bias.len(), outputs, "bias of [{rows}, {outputs}]");
+    }
+    if let Some(residual) = epilogue.residual {
+        assert_eq!(residual.len(), out.len(), "residual of [{rows}, {outputs}]");
+    }
+    let (a, b) = (Operand::new(x, inputs), Operand::new(weights, inputs).transposed());
+    let out = Output { values: out, stride, store: Store::Over };
+    let sums = Target(std::ptr::null_mut());
+    run(Isa::current(), pool, (rows, inputs, outputs), a, b, *epilogue, sums, out);
+}
+
+fn run(
+    isa: Isa,
+    pool: &Pool,
+    (m, k, n): (usize, usize, usize),
+    a: Operand<'_>,
+    b: Operand<'_>,
+    epilogue: Epilogue<'_>,
+    sums: Target,
+    out: Output<'_>,
+) {
+    let (a, b) = (a.view("A", m, k), b.view("B", k, n));
+    let Output { values, stride, store } = out;
+    check("output", values.len(), (m, n), stride);
+    let (out, add) = (Target(values.as_mut_ptr()), store == Store::Add);
+    let matmul = Matmul { shape: (m, k, n), a, b, add, epilogue, sums, out, stride };
+    // SAFETY: lengths were checked here and by the callers.
+    unsafe { matmul.run(isa, pool) }
 }

@@ -85,21 +85,20 @@ pub(crate) unsafe fn block<S: Simd>(s: S, block: Block) {
                     rows,
                     columns,
                 };
-                let panel = block.panels.add(first * block.inputs);
+                let from = block.panels.add(first * block.inputs);
                 // The last tile of a panel fetches the next panel; the others what is there.
                 let next = if tile + 1 == tiles { width * block.inputs } else { 0 };
                 let product = Product {
                     x: block.x.add(row * block.x_stride),
                     x_stride: block.x_stride,
+                    x_step: 1,
                     inputs: block.inputs,
-                    panel,
-                    ahead: panel.wrapping_add(next),
+                    panel: from,
+                    ahead: from.wrapping_add(next),
                     bias: if block.bias.is_null() { block.bias } else { block.bias.add(first) },
+                    add: false,
                 };
-                match S::ISA {
-                    Isa::Neon => tile_of::<S, 3>(s, product, area),
-                    _ => tile_of::<S, 2>(s, product, area),
-                }
+                panel(s, product, area);
                 epilogue::activate(s, block.activation, area);
                 if !block.residual.is_null() {
                     let from = block.residual.add(row * block.residual_stride + first);
@@ -110,15 +109,35 @@ pub(crate) unsafe fn block<S: Simd>(s: S, block: Block) {
     }
 }
 
+/// A tile of rows against one panel.
 #[derive(Clone, Copy)]
-struct Product {
-    x: *const f32,
-    x_stride: usize,
-    inputs: usize,
-    panel: *const f32,
+pub(super) struct Product {
+    /// Element `[row, input]` lies at `row * x_stride + input * x_step`.
+    pub(super) x: *const f32,
+    pub(super) x_stride: usize,
+    pub(super) x_step: usize,
+    pub(super) inputs: usize,
+    pub(super) panel: *const f32,
     /// As many values as the panel has, wanted next.
-    ahead: *const f32,
-    bias: *const f32,
+    pub(super) ahead: *const f32,
+    pub(super) bias: *const f32,
+    /// Whether sums are added to what is there.
+    pub(super) add: bool,
+}
+
+/// One tile of at most `tile_rows` rows against one panel, without activation or residual.
+///
+/// # Safety
+/// As [`block`].
+#[inline(always)]
+pub(super) unsafe fn panel<S: Simd>(s: S, product: Product, area: Area) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match S::ISA {
+            Isa::Neon => tile_of::<S, 3>(s, product, area),
+            _ => tile_of::<S, 2>(s, product, area),
+        }
+    }
 }
 
 macro_rules! by_height {
@@ -180,15 +199,15 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, p: Produc
                 }
             });
             w = w.add(VECTORS * S::LANES);
-            x = x.add(1);
+            x = x.wrapping_add(p.x_step);
         }
         unrolled!(r, ROWS, {
-            finish_row::<S, VECTORS>(s, sums[r], p.bias, area, r);
+            finish_row::<S, VECTORS>(s, sums[r], p, area, r);
         });
     }
 }
 
-/// Adds the bias to a row's sums and stores them.
+/// Adds what is there and the bias to a row's sums and stores them.
 ///
 /// # Safety
 /// As [`block`]; `r` is a row of the area.
@@ -196,7 +215,7 @@ unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, p: Produc
 unsafe fn finish_row<S: Simd, const VECTORS: usize>(
     s: S,
     sums: [S::V; VECTORS],
-    bias: *const f32,
+    p: Product,
     area: Area,
     r: usize,
 ) {
@@ -207,9 +226,11 @@ unsafe fn finish_row<S: Simd, const VECTORS: usize>(
         // SAFETY: `left` columns are there.
         unsafe {
             if whole {
-                s.store_ptr(with_bias(s, sum, bias, v * S::LANES, S::LANES), at);
+                let sum = if p.add { s.add(s.load_ptr(at), sum) } else { sum };
+                s.store_ptr(with_bias(s, sum, p.bias, v * S::LANES, S::LANES), at);
             } else {
-                s.store_first(with_bias(s, sum, bias, v * S::LANES, left), at, left);
+                let sum = if p.add { s.add(s.load_first(at, left), sum) } else { sum };
+                s.store_first(with_bias(s, sum, p.bias, v * S::LANES, left), at, left);
             }
         }
     }

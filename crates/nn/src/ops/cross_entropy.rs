@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use contexture_kernels::gemm::{self, Epilogue, Transposed};
+use contexture_kernels::gemm::{self, Epilogue, Operand, Output, Store};
 use contexture_kernels::pointwise::add_scaled;
 use contexture_kernels::softmax::{Smoothed, cross_entropy};
 
@@ -65,10 +65,8 @@ impl Op for CrossEntropy {
         self.check(x);
         let (classes, hidden) = (self.weight.rows, self.weight.width);
         let weight = cx.weights.plain(self.weight);
-        let epilogue = Epilogue {
-            bias: self.bias.map(|bias| cx.weights.plain(bias)),
-            ..Epilogue::default()
-        };
+        let epilogue =
+            Epilogue { bias: self.bias.map(|bias| cx.weights.plain(bias)), ..Epilogue::default() };
         let step = (CHUNK_VALUES / classes.max(1)).max(LEAST_ROWS).min(x.rows().max(1));
         let mut losses = cx.rows(x.rows(), 1);
         let mut gradients = cx.keeps().then(|| {
@@ -78,15 +76,19 @@ impl Op for CrossEntropy {
             db.as_mut_slice().fill(0.0);
             (cx.rows(x.rows(), hidden), dw, db)
         });
-        let mut logits = cx.rows(step, classes);
+        // Rows a power of two apart would compete for the same few places of the caches.
+        let stride = classes.next_multiple_of(16) + 16;
+        let mut logits = cx.rows(step, stride);
         for begin in (0..x.rows()).step_by(step) {
             let end = (begin + step).min(x.rows());
             let rows = end - begin;
             let own = &x.as_slice()[begin * hidden..end * hidden];
-            let z = &mut logits.as_mut_slice()[..rows * classes];
-            gemm::linear_plain(cx.pool, own, rows, (weight, classes, hidden), &epilogue, z);
+            let z = &mut logits.as_mut_slice()[..rows * stride];
+            let w = (weight, classes, hidden);
+            gemm::linear_plain_strided(cx.pool, own, rows, w, &epilogue, (z, stride));
             let smoothed = Smoothed {
                 classes,
+                stride,
                 targets: &self.targets[begin..end],
                 smoothing: self.smoothing,
                 seed: gradients.is_some().then_some(self.seed),
@@ -94,13 +96,12 @@ impl Op for CrossEntropy {
             cross_entropy(cx.pool, &smoothed, z, &mut losses.as_mut_slice()[begin..end]);
             if let Some((dx, dw, db)) = &mut gradients {
                 let dx = &mut dx.as_mut_slice()[begin * hidden..end * hidden];
-                let (by_row, by_column) = ((&*z, Transposed::No), (&*z, Transposed::Yes));
-                let shape = (rows, classes, hidden);
-                gemm::matmul(cx.pool, shape, 1.0, by_row, (weight, Transposed::No), 0.0, dx);
-                let shape = (classes, rows, hidden);
-                let own = (own, Transposed::No);
-                gemm::matmul(cx.pool, shape, 1.0, by_column, own, 1.0, dw.as_mut_slice());
-                z.chunks_exact(classes).for_each(|dz| add_scaled(1.0, dz, db.as_mut_slice()));
+                let (dz, w) = (Operand::new(z, stride), Operand::new(weight, hidden));
+                let dx = Output { values: dx, stride: hidden, store: Store::Over };
+                gemm::matmul(cx.pool, (rows, classes, hidden), dz, w, dx);
+                let (dw, db) = (dw.as_mut_slice(), Some(db.as_mut_slice()));
+                let own = Operand::new(own, hidden);
+                gemm::weight_gradient(cx.pool, (rows, hidden, classes), dz, own, dw, db);
             }
         }
         cx.give_back(logits);

@@ -14,7 +14,8 @@
 
 use contexture_kernels::Pool;
 use contexture_kernels::activation::{self, Activation};
-use contexture_kernels::gemm::{self, Epilogue, Transposed};
+use contexture_kernels::gemm::{self, Epilogue, Operand, Output, Store};
+use contexture_kernels::pointwise::add_scaled;
 
 use crate::{Backward, Forward, Matrix, Op, Param, Rows, Weights};
 
@@ -114,22 +115,18 @@ pub(super) fn add_parameter_gradients(
     x: &Rows,
     dz: &Rows,
 ) {
-    gemm::matmul(
-        cx.pool,
-        (weight.rows, x.rows(), weight.width),
-        1.0,
-        (dz.as_slice(), Transposed::Yes),
-        (x.as_slice(), Transposed::No),
-        1.0,
-        cx.parameter_gradient(weight),
-    );
-    if let Some(bias) = bias {
-        let db = cx.parameter_gradient(bias);
-        for row in 0..dz.rows() {
-            for (db, dz) in db.iter_mut().zip(dz.row(row)) {
-                *db += dz;
-            }
-        }
+    let (pool, shape) = (cx.pool, (x.rows(), weight.width, weight.rows));
+    // Two gradients at once cannot both be borrowed: the bias's, which is short, is summed apart.
+    let mut db = bias.map(|_| cx.rows(1, weight.rows));
+    if let Some(db) = &mut db {
+        db.as_mut_slice().fill(0.0);
+    }
+    let sums = db.as_mut().map(Rows::as_mut_slice);
+    let dw = cx.parameter_gradient(weight);
+    gemm::weight_gradient(pool, shape, operand(dz), operand(x), dw, sums);
+    if let (Some(bias), Some(db)) = (bias, db) {
+        add_scaled(1.0, db.as_slice(), cx.parameter_gradient(bias));
+        cx.give_back(db);
     }
 }
 
@@ -141,15 +138,13 @@ pub(super) fn add_input_gradient(
     dz: &Rows,
     dx: &mut Rows,
 ) {
-    gemm::matmul(
-        pool,
-        (dz.rows(), weight.rows, weight.width),
-        1.0,
-        (dz.as_slice(), Transposed::No),
-        (weights.plain(weight), Transposed::No),
-        1.0,
-        dx.as_mut_slice(),
-    );
+    let w = Operand::new(weights.plain(weight), weight.width);
+    let out = Output { values: dx.as_mut_slice(), stride: weight.width, store: Store::Add };
+    gemm::matmul(pool, (dz.rows(), weight.rows, weight.width), operand(dz), w, out);
+}
+
+fn operand(rows: &Rows) -> Operand<'_> {
+    Operand::new(rows.as_slice(), rows.width())
 }
 
 /// `sum += addend`
