@@ -179,6 +179,24 @@ pub enum ModelError {
         /// The tensor.
         tensor: String,
     },
+    /// Settings of an encoder or its heads that cannot work.
+    #[error("`{key}` is {found}; expected {expected}")]
+    Contradiction {
+        /// The setting.
+        key: String,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A formula for positions that cannot be read or computed.
+    #[error("formula `{source_text}`: {reason}")]
+    Formula {
+        /// The formula.
+        source_text: String,
+        /// What is wrong, with the column, or the place and column of the table.
+        reason: String,
+    },
     /// A batch that the model cannot take.
     #[error("{what} {found} of token {row} is out of range; expected {expected}")]
     Batch {

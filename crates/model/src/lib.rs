@@ -10,9 +10,10 @@ pub mod checkpoint;
 mod error;
 pub mod families;
 pub mod folder;
+pub mod heads;
 mod layers;
 pub mod positions;
 pub mod sentence;
 
 pub use error::ModelError;
-pub use sentence::{Head, Model, ModelInfo, OpenOptions};
+pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use contexture_nn::ops::{Add, Lookup};
+use contexture_nn::ops::{Add, Lookup, Places, Scale};
 use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
 
-use super::{Batch, EncoderSettings};
+use super::{Aggregator, Batch, EncoderSettings};
 use crate::ModelError;
 use crate::layers::{Block, Norm};
 use crate::positions::Position;
@@ -24,27 +24,35 @@ pub struct Encoder {
 
 impl Encoder {
     /// Declares all parameters, in the order in which a forward meets them.
-    pub fn declare(settings: &EncoderSettings, b: &mut Builder) -> Self {
+    ///
+    /// Errors: settings that contradict each other, and formulas that cannot be computed.
+    pub fn declare(settings: &EncoderSettings, b: &mut Builder) -> Result<Self, ModelError> {
         let e = settings;
+        e.check()?;
         let norm = |wanted: bool, b: &mut Builder| {
             wanted.then(|| Norm::declare(e.hidden, e.norm_bias, e.epsilon, b))
         };
         let table = |name: &str, rows: usize, b: &mut Builder| {
-            b.within(name, |b| b.table("weight", rows, e.hidden, Initial::Normal(0.02)))
+            b.within(name, |b| {
+                b.table("weight", rows, e.hidden, Initial::Normal(e.initial_deviation))
+            })
         };
         let (words, types, positions, embedding_norm) = b.within("embeddings", |b| {
             let words = table("words", e.vocabulary, b);
             let types = (e.token_types > 0).then(|| table("types", e.token_types, b));
-            let positions = e.positions.iter().map(|p| p.declare(e.hidden, e.heads, b)).collect();
+            let positions: Result<Vec<_>, _> =
+                e.positions.iter().map(|position| position.declare(e, b)).collect();
             (words, types, positions, norm(e.embedding_norm, b))
         });
+        let positions = positions?;
         let blocks = b.within("layers", |b| {
             let block = |index| b.within(index, |b| Block::declare(e, index, b));
-            (0..e.layers.len()).map(block).collect()
+            let layers = if e.aggregator == Aggregator::None { 0 } else { e.layers.len() };
+            (0..layers).map(block).collect()
         });
         let final_norm = norm(e.final_norm, b);
         let settings = settings.clone();
-        Self { settings, words, types, positions, embedding_norm, blocks, final_norm }
+        Ok(Self { settings, words, types, positions, embedding_norm, blocks, final_norm })
     }
 
     /// The same encoder blind to where a token stands: permuting tokens then permutes rows. Made
@@ -52,6 +60,11 @@ impl Encoder {
     pub fn without_positions(mut self) -> Self {
         self.positions.clear();
         self
+    }
+
+    /// The table of words, `[vocabulary, hidden]`.
+    pub fn words(&self) -> Param {
+        self.words
     }
 
     /// Its properties.
@@ -114,6 +127,14 @@ impl Encoder {
     fn embed(&self, s: &mut Session, batch: &Batch) -> Value {
         let segments = &batch.segments;
         let mut x = s.apply(Lookup { table: self.words, ids: batch.ids.clone() }, &[], segments);
+        let mut scale = self.settings.embedding_scale;
+        for (rows, first) in self.positions.iter().filter_map(|position| position.fixed_rows()) {
+            x = s.apply(Places { rows, first, scale }, &[&x], segments);
+            scale = 1.0;
+        }
+        if scale != 1.0 {
+            x = s.apply(Scale { factor: scale }, &[&x], segments);
+        }
         if let Some(table) = self.types {
             let zeros = || vec![0; batch.ids.len()].into();
             let ids = batch.type_ids.clone().unwrap_or_else(zeros);
@@ -125,9 +146,9 @@ impl Encoder {
                 x = s.apply(Add, &[&x, &rows], segments);
             }
         }
-        match &self.embedding_norm {
-            Some(norm) => norm.forward(s, &x, segments),
-            None => x,
+        if let Some(norm) = &self.embedding_norm {
+            x = norm.forward(s, &x, segments);
         }
+        s.dropout(self.settings.dropout, x, segments)
     }
 }

@@ -1,11 +1,15 @@
 //! What an encoder is made of: properties, not names.
 
 use contexture_kernels::{Activation, Reach};
+use serde::{Deserialize, Serialize};
 
+use super::spelling;
 use crate::positions::PositionSettings;
 
-/// The properties of an encoder. A family is a function from its configuration file to this.
-#[derive(Debug, Clone, PartialEq)]
+/// The properties of an encoder. A family is a function from its configuration file to this, and
+/// the configuration of Contexture's own family is this, key by key; unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EncoderSettings {
     /// Width of a token's row between layers.
     pub hidden: usize,
@@ -34,6 +38,7 @@ pub struct EncoderSettings {
     /// Which linear maps have a bias.
     pub biases: Biases,
     /// The feed-forward part's activation.
+    #[serde(with = "spelling::activation")]
     pub activation: Activation,
     /// Whether the activation gates a second half: `act(a) * b`.
     pub gated: bool,
@@ -43,10 +48,34 @@ pub struct EncoderSettings {
     pub layers: Vec<LayerSettings>,
     /// The most tokens a sequence may have; `None` where nothing limits it.
     pub maximum_tokens: Option<usize>,
+    /// What the words' rows are multiplied with before places are added; 1 leaves them alone.
+    pub embedding_scale: f32,
+    /// What gathers a token's context.
+    pub aggregator: Aggregator,
+    /// The share of values dropped while training with noise: after the embeddings, and at the end
+    /// of each attention and feed-forward part, before the residual sum (Devlin et al. 2019).
+    /// Attention's probabilities are never dropped. 0 in a model that was opened.
+    pub dropout: f32,
+    /// The standard deviation of matrices and tables that begin at random.
+    pub initial_deviation: f32,
+    /// Whether the maps that end in a residual sum begin smaller, by `1 / sqrt(2 layers)`
+    /// (Radford et al. 2019, section 2.3).
+    pub scaled_residuals: bool,
+}
+
+/// What gathers a token's context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregator {
+    /// Layers of self-attention.
+    Attention,
+    /// Nothing, and no layers: each token keeps the row of its word.
+    None,
 }
 
 /// Where a layer's norms stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NormPlace {
     /// `norm(x + f(x))`: Vaswani et al. 2017, section 5.4.
     After,
@@ -55,7 +84,8 @@ pub enum NormPlace {
 }
 
 /// Which linear maps have a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Biases {
     /// Query, key and value.
     pub qkv: bool,
@@ -75,9 +105,11 @@ impl Biases {
 }
 
 /// What differs from layer to layer.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerSettings {
     /// How far a token sees.
+    #[serde(with = "spelling::reach")]
     pub reach: Reach,
     /// The rotation's base, where positions rotate.
     pub rotary_base: f32,
@@ -107,12 +139,18 @@ impl EncoderSettings {
             positions: Vec::new(),
             layers: vec![layer; layers],
             maximum_tokens: None,
+            embedding_scale: 1.0,
+            aggregator: Aggregator::Attention,
+            dropout: 0.0,
+            initial_deviation: 0.02,
+            scaled_residuals: false,
         }
     }
 }
 
 /// The sizes that every encoder has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sizes {
     /// Width of a token's row.
     pub hidden: usize,

@@ -17,6 +17,9 @@ pub struct Dialect {
     pub prefixes: &'static [&'static str],
     /// Declared stems, and the stems of the tensors that fill them.
     pub rows: &'static [(&'static str, &'static [&'static str])],
+    /// The same for heads of other tasks, which stand beside the encoder: the prefix is put only
+    /// where a name begins with `@`.
+    pub heads: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// Rows of a tensor: part `part` of `parts` equal ones.
@@ -46,6 +49,7 @@ const HEADS: &[&str] = &[
     "vocab_projector.",
     "pre_classifier.",
     "discriminator_predictions.",
+    "language.",
 ];
 const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "original_inv_freq"];
 
@@ -65,9 +69,17 @@ impl Dialect {
     pub fn pieces(&self, prefix: &str, declared: &str) -> Option<Vec<Piece>> {
         let (stem, suffix) = declared.rsplit_once('.')?;
         let (stem, number) = numbered(stem);
-        let (_, sources) = self.rows.iter().find(|(name, _)| *name == stem)?;
-        let pieces = sources.iter().map(|source| {
+        let of = |rows: &'static [(&'static str, &'static [&'static str])]| {
+            rows.iter().find(|(name, _)| *name == stem).map(|(_, sources)| *sources)
+        };
+        let sources = of(self.rows);
+        let own = sources.is_some();
+        let pieces = sources.or_else(|| of(self.heads))?.iter().map(|source| {
             let (source, part, parts) = split_part(source);
+            let (prefix, source) = match source.strip_prefix('@') {
+                Some(source) => (prefix, source),
+                None => (if own { prefix } else { "" }, source),
+            };
             let source = source.replace('#', &number);
             Piece { name: format!("{prefix}{source}.{suffix}"), part, parts }
         });
@@ -117,12 +129,17 @@ pub(crate) fn pieces_of(dialect: &Dialect, prefix: &str, declared: &Declared) ->
     })
 }
 
-/// The name under which a tensor is stored: as it is, or in TensorFlow's old spelling of norms.
+/// The name under which a tensor is stored: as it is, in TensorFlow's old spelling of norms, or,
+/// where words' biases are shared between two names, under the second.
 pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
     if tensors.places.contains_key(name) {
         return Some(name.into());
     }
     let (stem, suffix) = name.rsplit_once('.')?;
+    let shared = format!("{stem}.decoder.bias");
+    if suffix == "bias" && tensors.places.contains_key(&shared) {
+        return Some(shared);
+    }
     let old = match suffix {
         "weight" => "gamma",
         "bias" => "beta",
@@ -182,6 +199,7 @@ mod tests {
                 &["encoder.layer.#.wi[1/2]", "encoder.layer.#.wi[0/2]"],
             ),
         ],
+        heads: &[("language", &["cls.predictions"]), ("classifier.dense", &["@pooler.dense"])],
     };
 
     #[test]
@@ -202,6 +220,13 @@ mod tests {
             ])
         );
         assert_eq!(DIALECT.pieces("", "norm.weight"), None);
+        let heads = [
+            ("language.bias", "cls.predictions.bias"),
+            ("classifier.dense.weight", "bert.pooler.dense.weight"),
+        ];
+        for (declared, stored) in heads {
+            assert_eq!(DIALECT.pieces("bert.", declared), Some(vec![piece(stored, 0, 1)]));
+        }
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! BERT (Devlin et al. 2019).
 
-use super::Family;
+use contexture_kernels::Activation;
+
 use super::shared::{BERT_SIZES, activation, encoder_only, epsilon, places, sizes, token_types};
+use super::{Family, heads};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::Dialect;
 use crate::folder::Config;
 use crate::positions::PositionSettings;
 
-pub(super) static FAMILY: Family = Family {
+pub(crate) static FAMILY: Family = Family {
     name: "BERT",
     model_types: &["bert"],
     fits: |config| !matches!(config.text(&["position_embedding_type"]), Ok(Some("alibi"))),
     read,
-    dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES }],
+    dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES, heads: BERT_HEADS }],
+    language: Some(heads::bert),
+    classifier: Activation::Tanh,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {
@@ -49,4 +53,14 @@ pub(super) const NAMES: &[(&str, &[&str])] = &[
     ("layers.#.feed_forward.first", &["encoder.layer.#.intermediate.dense"]),
     ("layers.#.feed_forward.second", &["encoder.layer.#.output.dense"]),
     ("layers.#.feed_forward.norm", &["encoder.layer.#.output.LayerNorm"]),
+];
+
+/// Its heads' names. A classifier of texts reads the first token's row through the pooler.
+pub(super) const BERT_HEADS: &[(&str, &[&str])] = &[
+    ("language", &["cls.predictions"]),
+    ("language.dense", &["cls.predictions.transform.dense"]),
+    ("language.norm", &["cls.predictions.transform.LayerNorm"]),
+    ("language.decoder", &["cls.predictions.decoder"]),
+    ("classifier.dense", &["@pooler.dense"]),
+    ("classifier.output", &["classifier"]),
 ];

@@ -1,7 +1,9 @@
 //! DistilBERT (Sanh et al. 2019): BERT without token types, under names of its own.
 
-use super::Family;
+use contexture_kernels::Activation;
+
 use super::shared::{SizeKeys, activation, encoder_only, places, sizes};
+use super::{Family, heads};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::Dialect;
@@ -13,7 +15,9 @@ pub(super) static FAMILY: Family = Family {
     model_types: &["distilbert"],
     fits: |_| true,
     read,
-    dialects: &[Dialect { prefixes: &["", "distilbert."], rows: NAMES }],
+    dialects: &[Dialect { prefixes: &["", "distilbert."], rows: NAMES, heads: HEADS }],
+    language: Some(heads::bert),
+    classifier: Activation::Relu,
 };
 
 const SIZES: SizeKeys = SizeKeys {
@@ -55,4 +59,13 @@ const NAMES: &[(&str, &[&str])] = &[
     ("layers.#.feed_forward.first", &["transformer.layer.#.ffn.lin1"]),
     ("layers.#.feed_forward.second", &["transformer.layer.#.ffn.lin2"]),
     ("layers.#.feed_forward.norm", &["transformer.layer.#.output_layer_norm"]),
+];
+
+const HEADS: &[(&str, &[&str])] = &[
+    ("language", &["vocab_projector"]),
+    ("language.dense", &["vocab_transform"]),
+    ("language.norm", &["vocab_layer_norm"]),
+    ("language.decoder", &["vocab_projector"]),
+    ("classifier.dense", &["pre_classifier"]),
+    ("classifier.output", &["classifier"]),
 ];

@@ -4,6 +4,7 @@
 use contexture_kernels::Activation;
 
 use super::Family;
+use super::bert::BERT_HEADS;
 use super::shared::{BERT_SIZES, encoder_only, epsilon, places, sizes, token_types};
 use crate::ModelError;
 use crate::architectures::{Biases, EncoderSettings};
@@ -16,7 +17,9 @@ pub(super) static FAMILY: Family = Family {
     model_types: &["bert"],
     fits: |config| matches!(config.text(&["position_embedding_type"]), Ok(Some("alibi"))),
     read,
-    dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES }],
+    dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES, heads: BERT_HEADS }],
+    language: None,
+    classifier: Activation::Tanh,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {

@@ -2,7 +2,9 @@
 //! its tensors. Other people's spellings live here and nowhere else.
 
 mod bert;
+mod contexture;
 mod distilbert;
+mod heads;
 mod jina_bert;
 mod modernbert;
 mod mpnet;
@@ -11,4 +13,8 @@ mod roberta;
 mod shared;
 mod table;
 
+pub(crate) use bert::FAMILY as BERT;
+pub(crate) use contexture::{ENCODER_KEY, FAMILY as CONTEXTURE};
+pub(crate) use heads::{HEADS_KEY, Heads, heads};
+pub(crate) use shared::ACTIVATIONS;
 pub use table::{FAMILIES, Family, read};

@@ -1,13 +1,13 @@
 //! ModernBERT (Warner et al. 2024): norms before, rotary positions, gated feed-forward part, and layers that see a window between
 //! layers that see everything. Two dialects: every n-th layer is global, or a list of layer types.
 
-use contexture_kernels::Reach;
+use contexture_kernels::{Activation, Reach};
 use serde_json::Value;
 
-use super::Family;
 use super::shared::{
     BERT_SIZES, activation, base, encoder_only, epsilon, places, rotary_base, sizes,
 };
+use super::{Family, heads};
 use crate::ModelError;
 use crate::architectures::{Biases, EncoderSettings, LayerSettings, NormPlace};
 use crate::checkpoint::Dialect;
@@ -19,7 +19,9 @@ pub(super) static FAMILY: Family = Family {
     model_types: &["modernbert"],
     fits: |_| true,
     read,
-    dialects: &[Dialect { prefixes: &["", "model."], rows: NAMES }],
+    dialects: &[Dialect { prefixes: &["", "model."], rows: NAMES, heads: HEADS }],
+    language: Some(heads::modernbert),
+    classifier: Activation::Tanh,
 };
 
 const GLOBAL_BASE: f64 = 160_000.0;
@@ -102,4 +104,11 @@ const NAMES: &[(&str, &[&str])] = &[
     ("layers.#.feed_forward.second", &["layers.#.mlp.Wo"]),
     ("layers.#.feed_forward.norm", &["layers.#.mlp_norm"]),
     ("norm", &["final_norm"]),
+];
+
+const HEADS: &[(&str, &[&str])] = &[
+    ("language", &["decoder"]),
+    ("language.dense", &["head.dense"]),
+    ("language.norm", &["head.norm"]),
+    ("language.decoder", &["decoder"]),
 ];

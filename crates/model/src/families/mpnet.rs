@@ -1,8 +1,10 @@
 //! MPNet (Song et al. 2020): BERT without token types, with relative buckets besides its table of places.
 
-use super::Family;
-use super::roberta::after_padding;
+use contexture_kernels::Activation;
+
+use super::roberta::{HEADS, after_padding};
 use super::shared::{BERT_SIZES, activation, encoder_only, epsilon, sizes};
+use super::{Family, heads};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::Dialect;
@@ -14,7 +16,9 @@ pub(super) static FAMILY: Family = Family {
     model_types: &["mpnet"],
     fits: |_| true,
     read,
-    dialects: &[Dialect { prefixes: &["", "mpnet."], rows: NAMES }],
+    dialects: &[Dialect { prefixes: &["", "mpnet."], rows: NAMES, heads: HEADS }],
+    language: Some(heads::roberta),
+    classifier: Activation::Tanh,
 };
 
 /// In the reference's code, not in its configuration.

@@ -20,9 +20,11 @@ pub(super) static FAMILY: Family = Family {
     fits: |_| true,
     read: |config| if config.has("n_embd") { legacy(config) } else { today(config) },
     dialects: &[
-        Dialect { prefixes: &["", "bert.", "nomic_bert."], rows: NAMES },
-        Dialect { prefixes: &["", "nomic_bert."], rows: NAMES_TODAY },
+        Dialect { prefixes: &["", "bert.", "nomic_bert."], rows: NAMES, heads: &[] },
+        Dialect { prefixes: &["", "nomic_bert."], rows: NAMES_TODAY, heads: &[] },
     ],
+    language: None,
+    classifier: Activation::Tanh,
 };
 
 const LEGACY_SIZES: SizeKeys =

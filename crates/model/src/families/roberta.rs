@@ -1,11 +1,13 @@
 //! RoBERTa (Liu et al. 2019), XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020): BERT whose
 //! places begin after the padding's number, and do not count the padding.
 
-use super::Family;
+use contexture_kernels::Activation;
+
 use super::bert::NAMES;
 use super::shared::{
     BERT_SIZES, PLACES, activation, encoder_only, epsilon, places, sizes, token_types,
 };
+use super::{Family, heads};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::Dialect;
@@ -17,7 +19,13 @@ pub(super) static FAMILY: Family = Family {
     model_types: &["roberta", "xlm-roberta", "camembert"],
     fits: |_| true,
     read,
-    dialects: &[Dialect { prefixes: &["", "roberta.", "xlm-roberta.", "camembert."], rows: NAMES }],
+    dialects: &[Dialect {
+        prefixes: &["", "roberta.", "xlm-roberta.", "camembert."],
+        rows: NAMES,
+        heads: HEADS,
+    }],
+    language: Some(heads::roberta),
+    classifier: Activation::Tanh,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {
@@ -50,3 +58,13 @@ pub(super) fn after_padding(
     let skips = Some(padding as u32);
     Ok((PositionSettings::Learned { entries, offset, skips }, entries - offset))
 }
+
+/// The names of RoBERTa's and MPNet's heads.
+pub(super) const HEADS: &[(&str, &[&str])] = &[
+    ("language", &["lm_head"]),
+    ("language.dense", &["lm_head.dense"]),
+    ("language.norm", &["lm_head.layer_norm"]),
+    ("language.decoder", &["lm_head.decoder"]),
+    ("classifier.dense", &["classifier.dense"]),
+    ("classifier.output", &["classifier.out_proj"]),
+];

@@ -64,7 +64,7 @@ pub(super) fn epsilon(config: &Config, keys: &[&str], absent: f64) -> Result<f32
 }
 
 /// The activations by the names that configurations use.
-pub(super) const ACTIVATIONS: [(&str, Activation); 11] = [
+pub(crate) const ACTIVATIONS: [(&str, Activation); 11] = [
     ("gelu", Activation::Gelu),
     ("gelu_python", Activation::Gelu),
     ("gelu_new", Activation::GeluTanh),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{bert, distilbert, jina_bert, modernbert, mpnet, nomic_bert, roberta};
+use contexture_kernels::Activation;
+
+use super::heads::Language;
+use super::{bert, contexture, distilbert, jina_bert, modernbert, mpnet, nomic_bert, roberta};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::Dialect;
@@ -20,10 +23,14 @@ pub struct Family {
     pub(super) read: fn(&Config) -> Result<EncoderSettings, ModelError>,
     /// The spellings of its tensors.
     pub dialects: &'static [Dialect],
+    /// How its configuration describes its language head; `None` where that is not known.
+    pub(super) language: Option<Language>,
+    /// The activation of its classifier of texts.
+    pub(super) classifier: Activation,
 }
 
 /// All families.
-pub static FAMILIES: [&Family; 7] = [
+pub static FAMILIES: [&Family; 8] = [
     &bert::FAMILY,
     &roberta::FAMILY,
     &distilbert::FAMILY,
@@ -31,6 +38,7 @@ pub static FAMILIES: [&Family; 7] = [
     &nomic_bert::FAMILY,
     &modernbert::FAMILY,
     &jina_bert::FAMILY,
+    &contexture::FAMILY,
 ];
 
 /// The family of a configuration, and the encoder that it describes.

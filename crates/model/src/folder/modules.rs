@@ -5,18 +5,22 @@ use std::fmt;
 
 use contexture_kernels::Activation;
 use contexture_nn::ops::Pooling;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Config, Folder};
 use crate::ModelError;
+use crate::architectures::spelling;
 use crate::error::shown;
 
 /// What follows the encoder, by module.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModuleSettings {
     /// Tokens to one row a sequence; several ways lie side by side.
     Pool {
         /// The ways, in the order of their columns.
+        #[serde(with = "pooling_names")]
         pooling: Vec<Pooling>,
         /// Whether a prompt's tokens take part.
         include_prompt: bool,
@@ -32,6 +36,7 @@ pub enum ModuleSettings {
         /// Whether there is a b.
         bias: bool,
         /// Applied last.
+        #[serde(with = "spelling::activation")]
         activation: Activation,
     },
     /// To unit length.
@@ -66,7 +71,8 @@ pub struct HeadSettings {
 }
 
 /// What a folder says about sentences besides its modules.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SentenceSettings {
     /// The most tokens of a text that the model's authors use.
     pub maximum_tokens: Option<usize>,
@@ -188,7 +194,7 @@ fn config(folder: &Folder, path: &str) -> Result<Config, ModelError> {
 }
 
 /// The old dialect's switches, in the order in which their columns lie side by side.
-const SWITCHES: [(&str, Pooling); 6] = [
+pub(crate) const SWITCHES: [(&str, Pooling); 6] = [
     ("pooling_mode_cls_token", Pooling::Cls),
     ("pooling_mode_max_tokens", Pooling::Max),
     ("pooling_mode_mean_tokens", Pooling::Mean),
@@ -197,8 +203,51 @@ const SWITCHES: [(&str, Pooling); 6] = [
     ("pooling_mode_lasttoken", Pooling::Last),
 ];
 
+/// One way of pooling in settings, by the new dialect's name.
+pub(crate) mod pooling_name {
+    use contexture_nn::ops::Pooling;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::MODES;
+
+    pub(crate) fn serialize<S: Serializer>(way: &Pooling, s: S) -> Result<S::Ok, S::Error> {
+        match MODES.iter().find(|(_, known)| known == way) {
+            Some((name, _)) => s.serialize_str(name),
+            None => Err(serde::ser::Error::custom(format!("{way:?} has no name"))),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Pooling, D::Error> {
+        let name = String::deserialize(d)?;
+        let known = MODES.iter().find(|(known, _)| *known == name);
+        known.map(|(_, way)| *way).ok_or_else(|| {
+            let known = MODES.map(|(name, _)| name).join(", ");
+            let message = format!("unknown pooling `{name}`, expected one of {known}");
+            serde::de::Error::custom(message)
+        })
+    }
+}
+
+/// Ways of pooling in settings, by the new dialect's names.
+mod pooling_names {
+    use contexture_nn::ops::Pooling;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Way(#[serde(with = "super::pooling_name")] Pooling);
+
+    pub(super) fn serialize<S: Serializer>(ways: &[Pooling], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(ways.iter().map(|way| Way(*way)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Pooling>, D::Error> {
+        Ok(Vec::<Way>::deserialize(d)?.into_iter().map(|way| way.0).collect())
+    }
+}
+
 /// The new dialect's names.
-const MODES: [(&str, Pooling); 6] = [
+pub(crate) const MODES: [(&str, Pooling); 6] = [
     ("cls", Pooling::Cls),
     ("max", Pooling::Max),
     ("mean", Pooling::Mean),

@@ -8,10 +8,10 @@
 //! x and r are `[tokens, hidden]`; r is what the layer adds to (x itself where norms come after).
 
 use contexture_kernels::Activation;
-use contexture_nn::ops::{Attention, Linear, ScoreBias};
+use contexture_nn::ops::{Add, Attention, Linear, ScoreBias};
 use contexture_nn::{Builder, Session, Value};
 
-use super::linear;
+use super::{linear, residual_deviation};
 use crate::architectures::{Batch, EncoderSettings, LayerSettings};
 use crate::positions::{Heads, Position};
 
@@ -21,6 +21,7 @@ pub(crate) struct SelfAttention {
     output: Linear,
     heads: Heads,
     layer: LayerSettings,
+    dropout: f32,
 }
 
 impl SelfAttention {
@@ -28,10 +29,15 @@ impl SelfAttention {
         let width = e.heads * e.head_width;
         let none = Activation::Identity;
         Self {
-            qkv: b.within("qkv", |b| linear(3 * width, e.hidden, e.biases.qkv, none, b)),
-            output: b.within("output", |b| linear(e.hidden, width, e.biases.output, none, b)),
+            qkv: b.within("qkv", |b| {
+                linear(3 * width, e.hidden, e.biases.qkv, none, e.initial_deviation, b)
+            }),
+            output: b.within("output", |b| {
+                linear(e.hidden, width, e.biases.output, none, residual_deviation(e), b)
+            }),
             heads: Heads { heads: e.heads, width: e.head_width, rotary_base: layer.rotary_base },
             layer,
+            dropout: e.dropout,
         }
     }
 
@@ -61,6 +67,11 @@ impl SelfAttention {
         };
         let mixed = s.apply(attention, &[&qkv], &batch.segments);
         drop(qkv);
-        s.apply(self.output, &[&mixed, residual], &batch.segments)
+        if !s.drops(self.dropout) {
+            return s.apply(self.output, &[&mixed, residual], &batch.segments);
+        }
+        let y = s.apply(self.output, &[&mixed], &batch.segments);
+        let y = s.dropout(self.dropout, y, &batch.segments);
+        s.apply(Add, &[&y, residual], &batch.segments)
     }
 }

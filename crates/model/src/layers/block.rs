@@ -5,7 +5,7 @@
 //! before:  h = x + attention(norm(x))         y = h + feed_forward(norm(h))
 //! ```
 
-use contexture_nn::ops::FeedForward;
+use contexture_nn::ops::{Add, FeedForward};
 use contexture_nn::{Builder, Session, Value};
 
 use super::attention::SelfAttention;
@@ -22,6 +22,7 @@ pub(crate) struct Block {
     attention_norm: Option<Norm>,
     feed_forward: FeedForward,
     feed_forward_norm: Norm,
+    dropout: f32,
 }
 
 impl Block {
@@ -33,7 +34,8 @@ impl Block {
         });
         let (feed_forward, feed_forward_norm) =
             b.within("feed_forward", |b| (feed_forward(e, b), norm(b)));
-        Self { place: e.norm, attention, attention_norm, feed_forward, feed_forward_norm }
+        let (place, dropout) = (e.norm, e.dropout);
+        Self { place, attention, attention_norm, feed_forward, feed_forward_norm, dropout }
     }
 
     pub(crate) fn forward(
@@ -49,7 +51,12 @@ impl Block {
             None => x,
         };
         let feed = |s: &mut Session, x: &Value, residual: &Value| {
-            s.apply(self.feed_forward, &[x, residual], segments)
+            if !s.drops(self.dropout) {
+                return s.apply(self.feed_forward, &[x, residual], segments);
+            }
+            let y = s.apply(self.feed_forward, &[x], segments);
+            let y = s.dropout(self.dropout, y, segments);
+            s.apply(Add, &[&y, residual], segments)
         };
         match self.place {
             NormPlace::After => {

@@ -9,15 +9,18 @@ use contexture_kernels::Activation;
 use contexture_nn::Builder;
 use contexture_nn::ops::FeedForward;
 
-use super::linear;
+use super::{linear, residual_deviation};
 use crate::architectures::EncoderSettings;
 
 /// Declares `first` `[inner or 2 * inner, hidden]` and `second` `[hidden, inner]`.
 pub(crate) fn feed_forward(e: &EncoderSettings, b: &mut Builder) -> FeedForward {
     let inner = if e.gated { 2 * e.inner } else { e.inner };
     let none = Activation::Identity;
-    let first = b.within("first", |b| linear(inner, e.hidden, e.biases.first, none, b));
-    let second = b.within("second", |b| linear(e.hidden, e.inner, e.biases.second, none, b));
+    let first = b
+        .within("first", |b| linear(inner, e.hidden, e.biases.first, none, e.initial_deviation, b));
+    let deviation = residual_deviation(e);
+    let second =
+        b.within("second", |b| linear(e.hidden, e.inner, e.biases.second, none, deviation, b));
     FeedForward {
         first: first.weight,
         first_bias: first.bias,

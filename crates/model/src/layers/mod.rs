@@ -7,5 +7,5 @@ mod linear;
 mod norm;
 
 pub(crate) use block::Block;
-pub(crate) use linear::linear;
+pub(crate) use linear::{linear, residual_deviation};
 pub(crate) use norm::Norm;

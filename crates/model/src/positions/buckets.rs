@@ -13,9 +13,14 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    pub(crate) fn declare(buckets: usize, farthest: usize, heads: usize, b: &mut Builder) -> Self {
-        let table =
-            b.within("buckets", |b| b.table("weight", buckets, heads, Initial::Normal(0.02)));
+    pub(crate) fn declare(
+        buckets: usize,
+        farthest: usize,
+        heads: usize,
+        initial: Initial,
+        b: &mut Builder,
+    ) -> Self {
+        let table = b.within("buckets", |b| b.table("weight", buckets, heads, initial));
         Self { table, farthest }
     }
 }

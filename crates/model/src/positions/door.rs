@@ -1,7 +1,9 @@
 //! The three doors by which a position may enter an encoder.
 
+use std::sync::Arc;
+
 use contexture_nn::ops::ScoreBias;
-use contexture_nn::{Session, Value};
+use contexture_nn::{Rows, Session, Value};
 
 use crate::architectures::Batch;
 
@@ -20,6 +22,12 @@ pub struct Heads {
 pub trait Position: std::fmt::Debug + Send + Sync {
     /// Rows to be added to the words' `[tokens, hidden]`.
     fn on_input(&self, _: &mut Session, _: &Batch) -> Option<Value> {
+        None
+    }
+
+    /// A table `[places, hidden]` that is computed, not learned, and the row of a sequence's first
+    /// token; added to the words'.
+    fn fixed_rows(&self) -> Option<(Arc<Rows>, usize)> {
         None
     }
 

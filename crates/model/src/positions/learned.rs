@@ -30,10 +30,10 @@ impl Learned {
         offset: usize,
         skips: Option<u32>,
         hidden: usize,
+        initial: Initial,
         b: &mut Builder,
     ) -> Self {
-        let table =
-            b.within("positions", |b| b.table("weight", entries, hidden, Initial::Normal(0.02)));
+        let table = b.within("positions", |b| b.table("weight", entries, hidden, initial));
         Self { table, offset, skips }
     }
 }

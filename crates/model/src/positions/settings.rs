@@ -1,15 +1,24 @@
 //! The table of position functions: from settings to what stands at the doors.
 
-use contexture_nn::Builder;
+use std::sync::Arc;
+
+use contexture_nn::{Builder, Initial};
+use serde::{Deserialize, Serialize};
 
 use super::Position;
 use super::alibi::Alibi;
 use super::buckets::Buckets;
+use super::fixed::Fixed;
+use super::formula::Formula;
 use super::learned::Learned;
 use super::rotary::Rotary;
+use super::sinusoidal::{self, Divisor, Layout};
+use crate::ModelError;
+use crate::architectures::EncoderSettings;
 
 /// One way in which tokens know their places. An encoder may have several.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PositionSettings {
     /// A table of rows, added to the words'.
     Learned {
@@ -36,26 +45,55 @@ pub enum PositionSettings {
     },
     /// A penalty that grows with the distance, with a slope for each head.
     Alibi,
+    /// Sines and cosines of the place, added to the words' rows; nothing is learned.
+    Sinusoidal {
+        /// How sines and cosines share the columns.
+        layout: Layout,
+        /// How frequencies fall from column to column.
+        divisor: Divisor,
+        /// The place of a sequence's first token.
+        offset: usize,
+    },
+    /// Any function of place and column, added to the words' rows; nothing is learned.
+    Formula {
+        /// An expression in `pos`, `i` (the column from 0), `d` (hidden) and `n` (the most
+        /// tokens); see [`super::Formula`].
+        source: String,
+        /// How near, in every column, the rows of two places count as the same.
+        tolerance: f32,
+    },
 }
 
 impl PositionSettings {
     /// Declares what it learns.
     pub(crate) fn declare(
         &self,
-        hidden: usize,
-        heads: usize,
+        e: &EncoderSettings,
         b: &mut Builder,
-    ) -> Box<dyn Position> {
-        match *self {
+    ) -> Result<Box<dyn Position>, ModelError> {
+        let initial = Initial::Normal(e.initial_deviation);
+        Ok(match self {
             Self::Learned { entries, offset, skips } => {
-                Box::new(Learned::declare(entries, offset, skips, hidden, b))
+                Box::new(Learned::declare(*entries, *offset, *skips, e.hidden, initial, b))
             }
             Self::Buckets { buckets, farthest } => {
-                Box::new(Buckets::declare(buckets, farthest, heads, b))
+                Box::new(Buckets::declare(*buckets, *farthest, e.heads, initial, b))
             }
-            Self::Rotary { width, interleaved } => Box::new(Rotary { width, interleaved }),
-            Self::Alibi => Box::new(Alibi::new(heads)),
-        }
+            Self::Rotary { width, interleaved } => {
+                Box::new(Rotary { width: *width, interleaved: *interleaved })
+            }
+            Self::Alibi => Box::new(Alibi::new(e.heads)),
+            Self::Sinusoidal { layout, divisor, offset } => {
+                let places = e.table_length("sinusoidal")?;
+                let rows = sinusoidal::table(*layout, *divisor, *offset, places, e.hidden);
+                Box::new(Fixed { rows: Arc::new(rows) })
+            }
+            Self::Formula { source, .. } => {
+                let places = e.table_length("formula")?;
+                let rows = Formula::parse(source)?.table(places, e.hidden)?;
+                Box::new(Fixed { rows: Arc::new(rows) })
+            }
+        })
     }
 
     /// Its name in `info`.
@@ -65,6 +103,8 @@ impl PositionSettings {
             Self::Buckets { .. } => "relative buckets",
             Self::Rotary { .. } => "rotary",
             Self::Alibi => "ALiBi",
+            Self::Sinusoidal { .. } => "sinusoidal",
+            Self::Formula { .. } => "formula",
         }
     }
 }

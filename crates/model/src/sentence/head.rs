@@ -25,6 +25,8 @@ enum Module {
     Normalize,
 }
 
+/// What dense modules begin with.
+const DEVIATION: f32 = 0.02;
 /// As the reference library guards a division by a row's length.
 const LEAST_LENGTH: f32 = 1e-12;
 
@@ -50,8 +52,9 @@ impl Head {
                         return Err(ModelError::modules(path, reason));
                     }
                     width = *outputs;
-                    let declare =
-                        |b: &mut Builder| linear(*outputs, *inputs, *bias, *activation, b);
+                    let declare = |b: &mut Builder| {
+                        linear(*outputs, *inputs, *bias, *activation, DEVIATION, b)
+                    };
                     Module::Dense(b.within("head", |b| b.within(index, declare)))
                 }
                 ModuleSettings::Normalize => Module::Normalize,

@@ -1,9 +1,14 @@
 //! Models that turn a sequence into vectors: an encoder and its head, from a folder.
 
+mod create;
 mod head;
 mod info;
 mod model;
+mod options;
+mod plan;
+mod write;
 
 pub use head::Head;
 pub use info::ModelInfo;
-pub use model::{Model, OpenOptions};
+pub use model::Model;
+pub use options::{AddHeads, NewModel, OpenOptions};

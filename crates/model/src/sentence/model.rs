@@ -9,49 +9,36 @@ use contexture_nn::{Builder, Declaration, Segments, Session, Value, Weights};
 
 use super::head::Head;
 use super::info::{ModelInfo, licence};
+use super::options::{AddHeads, OpenOptions};
+use super::plan::{Plan, Spelling};
 use crate::ModelError;
 use crate::architectures::{Batch, Encoder, EncoderSettings};
 use crate::checkpoint::files::{Tensors, WeightFile};
-use crate::checkpoint::load::{self, Fill};
-use crate::checkpoint::names::{self, Unread};
-use crate::checkpoint::{Dialect, write};
-use crate::families::{self, Family};
+use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
-use crate::folder::{Config, Folder, ModuleSettings, SentenceSettings};
-
-/// How to open a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenOptions {
-    /// Threads to read and pack weights with.
-    pub threads: usize,
-    /// Whether matrices are packed for inference; training needs them plain.
-    pub pack: bool,
-    /// Ways of pooling to use in place of the folder's.
-    pub pooling: Option<Vec<Pooling>>,
-    /// Whether the encoder is blind to where tokens stand: for the law that permuting tokens then
-    /// permutes rows.
-    pub without_positions: bool,
-}
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, pack: true, pooling: None, without_positions: false }
-    }
-}
+use crate::folder::{Config, Folder, HeadSettings, ModuleSettings, SentenceSettings};
+use crate::heads::{Classifier, LanguageHead, LanguageHeadSettings};
 
 /// An encoder with its head, its weights and what its folder says. Shared freely between threads.
 #[derive(Debug)]
 pub struct Model {
-    encoder: Encoder,
-    head: Head,
-    weights: Arc<Weights>,
-    sentence: SentenceSettings,
-    info: ModelInfo,
-    folder: Folder,
-    encoder_folder: Folder,
-    dialect: &'static Dialect,
-    prefix: &'static str,
+    pub(super) encoder: Encoder,
+    pub(super) head: Head,
+    pub(super) language: Option<LanguageHead>,
+    pub(super) classifier: Option<Classifier>,
+    pub(super) weights: Arc<Weights>,
+    pub(super) sentence: SentenceSettings,
+    pub(super) info: ModelInfo,
+    pub(super) source: Option<Source>,
+    pub(super) family: &'static Family,
+    pub(super) spelling: Spelling,
+}
+
+/// Where an opened model came from.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) folder: Folder,
+    pub(super) encoder: Folder,
 }
 
 const CONFIG: &str = "config.json";
@@ -67,28 +54,40 @@ impl Model {
             override_pooling(&mut modules, pooling);
         }
         let config = config(&modules.encoder)?;
-        let (family, settings) = families::read(&config)?;
+        let (family, mut settings) = families::read(&config)?;
+        settings.dropout = options.dropout;
         let tensors = Tensors::open(&modules.encoder)?;
-        let mut builder = Builder::new();
-        let encoder = Encoder::declare(&settings, &mut builder);
+        let spelling = Spelling::of(family, &settings, &tensors)?;
+        let stored = match options.heads || !options.pack || options.add_heads.is_some() {
+            true => families::heads(family, &config, &settings, spelling.prefix, &tensors)?,
+            false => Heads::default(),
+        };
+        let seed = options.add_heads.as_ref().map_or(0, |add| add.seed);
+        let (heads, fresh) = wanted(stored, options.add_heads.as_ref(), &settings)?;
         let listed = folder.shown("modules.json");
-        let head = Head::declare(modules.head.clone(), settings.hidden, &listed, &mut builder)?;
-        let declaration = builder.finish();
-        let plan = Plan::make(&folder, &declaration, family, tensors, &head)?;
-        let stored = load::fill(&plan.fills, options.pack, options.threads.max(1))?;
-        let weights = Arc::new(Weights::new(declaration, stored));
-        let info = describe(&folder, family, &settings, &head, &modules, &config, &plan, &weights);
-        let encoder = if options.without_positions { encoder.without_positions() } else { encoder };
+        let parts = Parts::declare(&settings, modules.head.clone(), &heads, &listed)?;
+        let fresh = |name: &str| {
+            fresh.0 && name.starts_with("language.") || fresh.1 && name.starts_with("classifier.")
+        };
+        let mut plan =
+            Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
+        let stored = plan.fill(&parts.declaration, options.pack, options.threads.max(1), seed)?;
+        let weights = Arc::new(Weights::new(parts.declaration, stored));
+        let info =
+            describe(&folder, family, &settings, &parts.head, &modules, &config, &plan, &weights);
+        let blind = options.without_positions;
+        let encoder = if blind { parts.encoder.without_positions() } else { parts.encoder };
         Ok(Self {
             encoder,
-            head,
+            head: parts.head,
+            language: parts.language,
+            classifier: parts.classifier,
             weights,
             sentence: modules.sentence,
             info,
-            folder,
-            encoder_folder: modules.encoder,
-            dialect: plan.dialect,
-            prefix: plan.prefix,
+            source: Some(Source { folder, encoder: modules.encoder }),
+            family,
+            spelling,
         })
     }
 
@@ -102,9 +101,32 @@ impl Model {
         &self.head
     }
 
+    /// The head that scores words, where the model has one; see [`OpenOptions::heads`].
+    pub fn language(&self) -> Option<&LanguageHead> {
+        self.language.as_ref()
+    }
+
+    /// The head that scores classes, where the model has one; see [`OpenOptions::heads`].
+    pub fn classifier(&self) -> Option<&Classifier> {
+        self.classifier.as_ref()
+    }
+
     /// The weights, for sessions.
     pub fn weights(&self) -> &Arc<Weights> {
         &self.weights
+    }
+
+    /// Takes the weights out, for whoever trains them and must be their only owner. The model
+    /// keeps none: [`Model::weights`] is then of an empty declaration until
+    /// [`Model::set_weights`].
+    pub fn take_weights(&mut self) -> Arc<Weights> {
+        let none = Weights::new(Declaration::default(), Vec::new());
+        std::mem::replace(&mut self.weights, Arc::new(none))
+    }
+
+    /// Puts weights of this model's declaration in.
+    pub fn set_weights(&mut self, weights: Arc<Weights>) {
+        self.weights = weights;
     }
 
     /// Prompts, lengths and the like.
@@ -117,14 +139,15 @@ impl Model {
         &self.info
     }
 
-    /// The model folder.
-    pub fn folder(&self) -> &Folder {
-        &self.folder
+    /// The model folder; `None` for a model that was created.
+    pub fn folder(&self) -> Option<&Folder> {
+        self.source.as_ref().map(|source| &source.folder)
     }
 
-    /// The folder of the encoder and its tokenizer: the model folder or one beneath it.
-    pub fn encoder_folder(&self) -> &Folder {
-        &self.encoder_folder
+    /// The folder of the encoder and its tokenizer: the model folder or one beneath it; `None` for
+    /// a model that was created.
+    pub fn encoder_folder(&self) -> Option<&Folder> {
+        self.source.as_ref().map(|source| &source.encoder)
     }
 
     /// Width of a token's row.
@@ -173,84 +196,60 @@ impl Model {
         self.head.forward(s, hidden, batch.segments(), skip)
     }
 
-    /// The SHA-256 of each weight file, in hexadecimal, by name. Reads them all.
+    /// The SHA-256 of each weight file, in hexadecimal, by name. Reads them all; a model that was
+    /// created has none.
     pub fn digests(&self) -> Result<Vec<(String, String)>, ModelError> {
-        let digest = |name: &String| Ok((name.clone(), WeightFile::digest(&self.folder, name)?));
+        let Some(Source { folder, .. }) = &self.source else { return Ok(Vec::new()) };
+        let digest = |name: &String| Ok((name.clone(), WeightFile::digest(folder, name)?));
         self.info.weight_files.iter().map(digest).collect()
     }
-
-    /// Writes a folder that holds `weights` (plain, of this model's declaration) under the
-    /// family's names, and copies of this folder's settings and tokenizer.
-    pub fn write(&self, folder: &Path, weights: &Weights) -> Result<(), ModelError> {
-        write::copy_settings(&self.folder, &self.encoder_folder, folder)?;
-        let beneath = self.encoder_folder.path().strip_prefix(self.folder.path());
-        let path = folder.join(beneath.unwrap_or(Path::new(""))).join("model.safetensors");
-        let own = |name: &str| !name.starts_with("head.");
-        write::write(&path, weights, self.dialect, self.prefix, own)?;
-        for (index, module) in self.head.settings().modules.iter().enumerate() {
-            let ModuleSettings::Dense { path, .. } = module else { continue };
-            let prefix = format!("head.{index}.");
-            let path = folder.join(path).join("model.safetensors");
-            write::write(&path, weights, &DENSE, "", |name| name.starts_with(&prefix))?;
-        }
-        Ok(())
-    }
 }
 
-/// Where every declared parameter's bytes are, with shapes compared.
-struct Plan {
-    fills: Vec<Fill>,
-    dialect: &'static Dialect,
-    prefix: &'static str,
-    tensors: Tensors,
-    ignored: Vec<String>,
-    unknown: Vec<String>,
+/// Everything that declares parameters, in the order in which it does.
+pub(super) struct Parts {
+    pub(super) encoder: Encoder,
+    pub(super) head: Head,
+    pub(super) language: Option<LanguageHead>,
+    pub(super) classifier: Option<Classifier>,
+    pub(super) declaration: Declaration,
 }
 
-/// A dense module's file has one pair of tensors.
-static DENSE: Dialect = Dialect { prefixes: &[""], rows: &[("head.#", &["linear"])] };
-
-impl Plan {
-    fn make(
-        folder: &Folder,
-        declaration: &Declaration,
-        family: &Family,
-        tensors: Tensors,
-        head: &Head,
+impl Parts {
+    pub(super) fn declare(
+        settings: &EncoderSettings,
+        head: HeadSettings,
+        heads: &Heads,
+        listed: &Path,
     ) -> Result<Self, ModelError> {
-        let of_head = |name: &str| name.starts_with("head.");
-        let first = declaration.params.iter().position(|d| of_head(&d.name));
-        let (own, rest) = declaration.params.split_at(first.unwrap_or(declaration.params.len()));
-        let (dialect, prefix) = names::choose(family.dialects, own, &tensors);
-        let mut read = BTreeSet::new();
-        let mut fills = Vec::with_capacity(declaration.params.len());
-        for declared in own {
-            fills.push(load::plan(declared, dialect, prefix, &tensors, &mut read)?);
-        }
-        let (mut ignored, mut unknown, mut misfits) = (Vec::new(), Vec::new(), Vec::new());
-        for (name, kind) in names::unread(dialect, prefix, &tensors, &read) {
-            match kind {
-                Unread::Known => ignored.push(name),
-                Unread::Unknown => unknown.push(name),
-                Unread::Encoder => misfits.push(name),
-            }
-        }
-        if let Some(first) = misfits.first() {
-            let path = tensors.places[first].file.shown.clone();
-            let (tensor, others) = (first.clone(), misfits.len() - 1);
-            return Err(ModelError::UnreadTensor { path, tensor, others });
-        }
-        let mut rest = rest.iter().peekable();
-        for (index, module) in head.settings().modules.iter().enumerate() {
-            let ModuleSettings::Dense { path, .. } = module else { continue };
-            let tensors = Tensors::open(&folder.within(path)?)?;
-            let prefix = format!("head.{index}.");
-            while let Some(declared) = rest.next_if(|d| d.name.starts_with(&prefix)) {
-                fills.push(load::plan(declared, &DENSE, "", &tensors, &mut BTreeSet::new())?);
-            }
-        }
-        Ok(Self { fills, dialect, prefix, tensors, ignored, unknown })
+        let mut b = Builder::new();
+        let encoder = Encoder::declare(settings, &mut b)?;
+        let head = Head::declare(head, settings.hidden, listed, &mut b)?;
+        let language =
+            heads.language.as_ref().map(|head| LanguageHead::declare(head, &encoder, &mut b));
+        let classifier =
+            heads.classifier.as_ref().map(|head| Classifier::declare(head, settings, &mut b));
+        Ok(Self { encoder, head, language, classifier, declaration: b.finish() })
     }
+}
+
+/// The heads that an opened model has, and which of the two begin afresh.
+fn wanted(
+    stored: Heads,
+    add: Option<&AddHeads>,
+    settings: &EncoderSettings,
+) -> Result<(Heads, (bool, bool)), ModelError> {
+    let Some(add) = add else { return Ok((stored, (false, false))) };
+    let fresh_language = add.language && stored.language.is_none();
+    let language = match fresh_language {
+        true => Some(LanguageHeadSettings::bert(settings)),
+        false => stored.language,
+    };
+    let fresh_classifier = add.classifier.is_some() && add.classifier != stored.classifier;
+    if let (true, Some(classifier)) = (fresh_classifier, &add.classifier) {
+        classifier.check()?;
+    }
+    let classifier = if fresh_classifier { add.classifier.clone() } else { stored.classifier };
+    Ok((Heads { language, classifier }, (fresh_language, fresh_classifier)))
 }
 
 fn config(folder: &Folder) -> Result<Config, ModelError> {

@@ -1,0 +1,138 @@
+//! The language head: which word stands where a hidden row came from (Devlin et al. 2019, section
+//! 3.1; the tie: Press and Wolf 2017).
+//!
+//! ```text
+//! t      = norm(act(x W^T + b))               x itself where there is no transform
+//! logits = t E^T + c                          E the words' table, or a table of its own
+//! ```
+//!
+//! x and t are `[n, hidden]`, logits `[n, vocabulary]`.
+
+use std::sync::Arc;
+
+use contexture_kernels::Activation;
+use contexture_nn::ops::{CrossEntropy, Linear};
+use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::architectures::{Encoder, EncoderSettings, spelling};
+use crate::layers::{Norm, linear};
+
+/// What a language head is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageHeadSettings {
+    /// Whether a dense map, an activation and a norm come before the words.
+    pub transform: bool,
+    /// The transform's activation.
+    #[serde(with = "spelling::activation")]
+    pub activation: Activation,
+    /// The transform's norm's epsilon.
+    pub epsilon: f32,
+    /// Whether the transform's dense map has a bias.
+    pub dense_bias: bool,
+    /// Whether the transform's norm has a bias.
+    pub norm_bias: bool,
+    /// Whether words are scored with the encoder's own table of words.
+    pub tied: bool,
+    /// Whether each word has a bias.
+    pub bias: bool,
+}
+
+impl LanguageHeadSettings {
+    /// BERT's head, for an encoder with these settings: transform, tied words, biases everywhere.
+    pub fn bert(e: &EncoderSettings) -> Self {
+        Self {
+            transform: true,
+            activation: e.activation,
+            epsilon: e.epsilon,
+            dense_bias: true,
+            norm_bias: true,
+            tied: true,
+            bias: true,
+        }
+    }
+
+    /// The words' own rows and nothing else, as GPT-2 scores the next word.
+    pub fn plain(e: &EncoderSettings) -> Self {
+        Self { transform: false, bias: false, ..Self::bert(e) }
+    }
+}
+
+/// A language head's declared parameters.
+#[derive(Debug)]
+pub struct LanguageHead {
+    settings: LanguageHeadSettings,
+    transform: Option<(Linear, Norm)>,
+    words: Param,
+    bias: Option<Param>,
+}
+
+impl LanguageHead {
+    /// Declares its parameters under `language.`; tied, it shares the encoder's table.
+    pub(crate) fn declare(
+        settings: &LanguageHeadSettings,
+        encoder: &Encoder,
+        b: &mut Builder,
+    ) -> Self {
+        let e = encoder.settings();
+        let deviation = e.initial_deviation;
+        b.within("language", |b| {
+            let transform = settings.transform.then(|| {
+                let dense = b.within("dense", |b| {
+                    let LanguageHeadSettings { dense_bias, activation, .. } = *settings;
+                    linear(e.hidden, e.hidden, dense_bias, activation, deviation, b)
+                });
+                (dense, Norm::declare(e.hidden, settings.norm_bias, settings.epsilon, b))
+            });
+            let words = match settings.tied {
+                true => encoder.words(),
+                // A table, so that it is never packed: the loss reads it in chunks.
+                false => b.within("decoder", |b| {
+                    b.table("weight", e.vocabulary, e.hidden, Initial::Normal(deviation))
+                }),
+            };
+            let bias = settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros));
+            Self { settings: settings.clone(), transform, words, bias }
+        })
+    }
+
+    /// What it is made of.
+    pub fn settings(&self) -> &LanguageHeadSettings {
+        &self.settings
+    }
+
+    /// Hidden rows `[n, hidden]`, of all tokens or of some, to what words are compared with.
+    pub fn transform(&self, s: &mut Session, rows: &Value, segments: &Segments) -> Value {
+        match &self.transform {
+            None => rows.clone(),
+            Some((dense, norm)) => {
+                let t = s.apply(*dense, &[rows], segments);
+                norm.forward(s, &t, segments)
+            }
+        }
+    }
+
+    /// Each row's negative log-likelihood of its target, `[n, 1]`, from transformed rows `[n,
+    /// hidden]`. `smoothing` is the share of the target that is spread over all words; `seed` what
+    /// the backward pass will begin with at each row (the weight of a row in the loss).
+    pub fn loss(
+        &self,
+        s: &mut Session,
+        transformed: &Value,
+        targets: Arc<[u32]>,
+        smoothing: f32,
+        seed: f32,
+    ) -> Value {
+        let rows = Segments::single(targets.len());
+        let op = CrossEntropy { weight: self.words, bias: self.bias, targets, smoothing, seed };
+        s.apply(op, &[transformed], &rows)
+    }
+
+    /// The scores of all words, `[n, vocabulary]`, from transformed rows `[n, hidden]`.
+    pub fn logits(&self, s: &mut Session, transformed: &Value) -> Value {
+        let rows = Segments::single(transformed.rows().rows());
+        let (weight, bias, activation) = (self.words, self.bias, Activation::Identity);
+        s.apply(Linear { weight, bias, activation }, &[transformed], &rows)
+    }
+}

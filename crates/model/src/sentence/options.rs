@@ -1,0 +1,75 @@
+//! How a model is opened, and what a new one is made of.
+
+use contexture_nn::ops::Pooling;
+use serde::{Deserialize, Serialize};
+
+use crate::architectures::EncoderSettings;
+use crate::folder::{ModuleSettings, SentenceSettings};
+use crate::heads::{ClassifierSettings, LanguageHeadSettings};
+
+/// How to open a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenOptions {
+    /// Threads to read and pack weights with.
+    pub threads: usize,
+    /// Whether matrices are packed for inference; training needs them plain.
+    pub pack: bool,
+    /// Ways of pooling to use in place of the folder's.
+    pub pooling: Option<Vec<Pooling>>,
+    /// Whether the encoder is blind to where tokens stand: for the law that permuting tokens then
+    /// permutes rows.
+    pub without_positions: bool,
+    /// Whether heads of other tasks (language, classifier) are read where the checkpoint has them.
+    /// They are read in any case where matrices stay plain.
+    pub heads: bool,
+    /// Heads to begin afresh where the checkpoint has none.
+    pub add_heads: Option<AddHeads>,
+    /// The share of values to drop while training with noise; whatever the folder says.
+    pub dropout: f32,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            threads,
+            pack: true,
+            pooling: None,
+            without_positions: false,
+            heads: false,
+            add_heads: None,
+            dropout: 0.0,
+        }
+    }
+}
+
+/// Heads that an opened model is to have.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AddHeads {
+    /// Whether it shall score words. Where the checkpoint has no head for that, one like BERT's
+    /// begins afresh.
+    pub language: bool,
+    /// The classifier it shall have. One of the same settings in the checkpoint is kept; another
+    /// one, or none, makes way for a fresh one.
+    pub classifier: Option<ClassifierSettings>,
+    /// Decides the fresh values.
+    pub seed: u64,
+}
+
+/// What a new model is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewModel {
+    /// The encoder.
+    pub settings: EncoderSettings,
+    /// The modules after it: one `Pool`, then `Dense` and `Normalize` as wanted. Empty: mean
+    /// pooling.
+    pub head: Vec<ModuleSettings>,
+    /// The head that scores words, where there is to be one.
+    pub language: Option<LanguageHeadSettings>,
+    /// The head that scores classes, where there is to be one.
+    pub classifier: Option<ClassifierSettings>,
+    /// Lengths, prompts and the like.
+    pub sentence: SentenceSettings,
+}
