@@ -45,8 +45,13 @@ pub(crate) fn ramp(cosine: f32) -> Rgb {
     let upper = ANCHORS.iter().position(|(at, _)| value <= *at).unwrap_or(3).max(1);
     let ((from, low), (to, high)) = (ANCHORS[upper - 1], ANCHORS[upper]);
     let share = (value - from) / (to - from);
-    let (low, high) = (oklab(low), oklab(high));
-    rgb(std::array::from_fn(|axis| low[axis] + share * (high[axis] - low[axis])))
+    blend(low, high, share)
+}
+
+/// The colour `share` of the way between two, by even steps to the eye.
+pub(crate) fn blend(from: Rgb, to: Rgb, share: f32) -> Rgb {
+    let (from, to) = (oklab(from), oklab(to));
+    rgb(std::array::from_fn(|axis| from[axis] + share * (to[axis] - from[axis])))
 }
 
 /// A cell's text in front of its colour, black or white, whichever stands out more.

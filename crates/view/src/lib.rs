@@ -15,8 +15,15 @@
 
 mod colour;
 mod grid;
+mod heat;
 mod label;
+mod markup;
+mod page;
+mod plot;
+mod positions;
+mod scale;
 
 pub use colour::ColourMode;
 pub use grid::similarity_grid;
 pub use label::fit;
+pub use positions::{PositionPicture, position_page, position_picture};

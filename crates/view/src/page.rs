@@ -1,0 +1,53 @@
+//! The shell of a page: one file, without anything from elsewhere.
+
+use crate::markup::escape;
+use crate::plot::{FONT, rules};
+
+const SCRIPT: &str = include_str!("readout.js");
+
+/// A whole page around a body that is well-formed XML.
+pub(crate) fn page(title: &str, body: &str) -> String {
+    let style = format!("{}{}", rules(), page_rules());
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n<title>{}</title>\n\
+         <style>\n{style}\n</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
+         <div id=\"readout\" hidden=\"hidden\" aria-hidden=\"true\"></div>\n\
+         <script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        escape(title)
+    )
+}
+
+fn page_rules() -> String {
+    format!(
+        "body{{margin:0;background:#fff;color:#222;font:15px/1.5 {FONT}}}\
+         main{{max-width:1080px;margin:0 auto;padding:16px}}\
+         h1{{font-size:22px;margin:8px 0}}h2{{font-size:18px;margin:28px 0 8px}}\
+         .quiet{{color:#555}}.right{{color:#00704f;font-weight:600}}\
+         .wrong{{color:#b23c00;font-weight:600}}\
+         code,pre{{font-family:ui-monospace,Consolas,'DejaVu Sans Mono',monospace;font-size:13px}}\
+         pre{{overflow-x:auto;padding:8px;border:1px solid #ddd}}code{{overflow-wrap:anywhere}}\
+         .plots{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));\
+         gap:20px}}figure{{margin:0;min-width:0}}\
+         figure svg{{display:block;width:100%;height:auto;touch-action:pan-y}}\
+         .scroll{{overflow-x:auto}}table{{border-collapse:collapse;white-space:nowrap}}\
+         th,td{{padding:4px 10px;text-align:right;border-bottom:1px solid #ddd;\
+         font-variant-numeric:tabular-nums}}th{{font-weight:600}}\
+         th:first-child,td:first-child{{text-align:left}}\
+         .runs{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0}}\
+         .runs li{{overflow-wrap:anywhere}}.runs span{{display:inline-block;width:20px;height:4px;\
+         border-radius:2px;margin-right:7px;vertical-align:middle}}\
+         fieldset{{border:0;padding:0;margin:8px 0}}fieldset label{{margin-right:14px}}\
+         legend{{float:left;margin-right:14px;padding:0;color:#555}}\
+         .cursor{{stroke:#888;stroke-dasharray:3 3}}\
+         #readout{{position:fixed;pointer-events:none;background:#fff;border:1px solid #999;\
+         border-radius:4px;padding:4px 8px;font-size:13px;max-width:70vw;z-index:2}}\
+         #readout div{{overflow-wrap:anywhere}}\
+         #readout span{{display:inline-block;width:12px;height:4px;margin-right:6px;\
+         vertical-align:middle}}\
+         @media (prefers-color-scheme:dark){{body{{background:#16181c;color:#e8e8e8}}\
+         .quiet,legend{{color:#b0b4ba}}.right{{color:#3ddba6}}.wrong{{color:#ff9a5c}}\
+         pre,th,td{{border-color:#3a3f47}}#readout{{background:#23262c;border-color:#6a7078}}}}"
+    )
+}
