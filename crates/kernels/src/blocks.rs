@@ -14,16 +14,20 @@ pub(crate) fn block_rows(width: usize) -> usize {
 }
 
 /// Places of one output that tasks write, each its own.
-struct Places(*mut f32);
+pub(crate) struct Places(*mut f32);
 
 // SAFETY: tasks take disjoint slices of it.
 unsafe impl Sync for Places {}
 
 impl Places {
+    pub(crate) fn new(output: &mut [f32]) -> Self {
+        Self(output.as_mut_ptr())
+    }
+
     /// # Safety
     /// `range` lies within the output and is no other task's.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn slice(&self, range: Range<usize>) -> &mut [f32] {
+    pub(crate) unsafe fn slice(&self, range: Range<usize>) -> &mut [f32] {
         // SAFETY: promised by the caller.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
     }

@@ -9,6 +9,7 @@ pub mod isa;
 pub mod lookup;
 pub mod measure;
 pub mod norm;
+pub mod optimise;
 pub mod pointwise;
 mod pool;
 pub mod pooling;
