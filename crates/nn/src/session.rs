@@ -67,7 +67,7 @@ pub struct Session {
     tape: Option<Tape>,
     probe: Option<Vec<Observation>>,
     reveals: bool,
-    timings: Option<BTreeMap<&'static str, Duration>>,
+    timings: Option<[BTreeMap<&'static str, Duration>; 2]>,
     noise: Option<Noise>,
     next_id: usize,
 }
@@ -98,6 +98,11 @@ impl Session {
     /// Records each op for [`Session::backward`]. Weights must be plain.
     pub fn train(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
         Self { tape: Some(Tape::default()), ..Self::infer(weights, pool) }
+    }
+
+    /// As [`Session::infer`], with the memory of earlier runs.
+    pub fn infer_with(weights: Arc<Weights>, pool: Arc<Pool>, recycler: Recycler) -> Self {
+        Self { recycler, ..Self::infer(weights, pool) }
     }
 
     /// As [`Session::train`], with the memory of earlier steps.
@@ -133,14 +138,19 @@ impl Session {
         Self { probe: Some(Vec::new()), reveals, ..Self::infer(weights, pool) }
     }
 
-    /// Begins to sum the time of each op's forward, by the op's name; or ends it.
+    /// Begins to sum the time of each op's forward and backward, by the op's name; or ends it.
     pub fn time_ops(&mut self, on: bool) {
-        self.timings = on.then(BTreeMap::new);
+        self.timings = on.then(Default::default);
     }
 
     /// The time spent in each op's forward since [`Session::time_ops`].
     pub fn timings(&self) -> BTreeMap<&'static str, Duration> {
-        self.timings.clone().unwrap_or_default()
+        self.timings.as_ref().map(|[forward, _]| forward.clone()).unwrap_or_default()
+    }
+
+    /// The time spent in each op's backward since [`Session::time_ops`].
+    pub fn backward_timings(&self) -> BTreeMap<&'static str, Duration> {
+        self.timings.as_ref().map(|[_, backward]| backward.clone()).unwrap_or_default()
     }
 
     /// The weights it runs over.
@@ -167,7 +177,7 @@ impl Session {
         };
         let begun = self.timings.is_some().then(Instant::now);
         let output = op.forward(&mut cx);
-        if let (Some(timings), Some(begun)) = (&mut self.timings, begun) {
+        if let (Some([timings, _]), Some(begun)) = (&mut self.timings, begun) {
             *timings.entry(op.name()).or_default() += begun.elapsed();
         }
         if self.reveals {
@@ -225,7 +235,8 @@ impl Session {
                 (value.id, seed)
             })
             .collect();
-        tape.backward(&self.weights, &self.pool, &self.recycler, seeds, gradients);
+        let timings = self.timings.as_mut().map(|[_, backward]| backward);
+        tape.backward(&self.weights, &self.pool, &self.recycler, seeds, gradients, timings);
     }
 
     fn value(&mut self, rows: Rows) -> Value {

@@ -1,7 +1,8 @@
 //! Reverse-mode differentiation: what was done, and how to undo it into gradients.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use contexture_kernels::Pool;
 
@@ -104,6 +105,7 @@ impl Tape {
         recycler: &Recycler,
         seeds: Vec<(usize, Rows)>,
         gradients: &mut Gradients,
+        mut timings: Option<&mut BTreeMap<&'static str, Duration>>,
     ) {
         let Gradients { parameters, values } = gradients;
         values.clear();
@@ -126,7 +128,11 @@ impl Tape {
                 input_gradients: vec![None; inputs.len()],
                 parameters,
             };
+            let begun = timings.is_some().then(Instant::now);
             op.backward(&mut cx);
+            if let (Some(timings), Some(begun)) = (&mut timings, begun) {
+                *timings.entry(op.name()).or_default() += begun.elapsed();
+            }
             let found = cx.input_gradients;
             for (id, found) in ids.into_iter().zip(found) {
                 if let Some(found) = found {
