@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{embed, info, pull, similarity, tokenize};
+use commands::{embed, eval, info, pull, similarity, tokenize, train};
 
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
@@ -34,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Turn texts into vectors, of sentences, words or tokens.
     Embed(Box<embed::EmbedArguments>),
+    /// Measure a model on gold answers: similarity, retrieval, word senses, probes.
+    Eval(Box<eval::EvalArguments>),
     /// Show how similar texts are: the table of cosines.
     Similarity(similarity::SimilarityArguments),
     /// Show the tokens that a model sees in a text.
@@ -42,6 +44,8 @@ enum Command {
     Info(info::InfoArguments),
     /// Bring a model into the cache.
     Pull(pull::PullArguments),
+    /// Train a model of one's own, from scratch or from one that is there.
+    Train(Box<train::TrainArguments>),
 }
 
 fn main() -> ExitCode {
@@ -54,10 +58,12 @@ fn main() -> ExitCode {
     }
     let outcome = match arguments.command {
         Command::Embed(arguments) => embed::run(*arguments),
+        Command::Eval(arguments) => eval::run(*arguments),
         Command::Similarity(arguments) => similarity::run(arguments),
         Command::Tokenize(arguments) => tokenize::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
+        Command::Train(arguments) => train::run(*arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

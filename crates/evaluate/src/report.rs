@@ -74,6 +74,16 @@ pub struct Line {
     pub items: usize,
     /// The figures, the first being the headline.
     pub figures: Vec<Figure>,
+    /// All that the task found, for JSON; null where there is nothing more to say.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub result: serde_json::Value,
+}
+
+impl Line {
+    /// A row of figures.
+    pub fn new(data: impl Into<String>, items: usize, figures: Vec<Figure>) -> Self {
+        Self { data: data.into(), items, figures, result: serde_json::Value::Null }
+    }
 }
 
 /// All that a run of `contexture eval` found.
@@ -201,13 +211,12 @@ mod tests {
 
     fn report(lines: usize) -> Report {
         let estimate = Estimate { value: 0.86719, interval: Some([0.85, 0.88]) };
-        let line = |at| Line {
-            data: format!("a|{at}.tsv"),
-            items: 3,
-            figures: vec![
+        let line = |at| {
+            let figures = vec![
                 Figure::share("Spearman", estimate),
                 Figure::plain("threshold", Estimate::exact(f64::NAN)),
-            ],
+            ];
+            Line::new(format!("a|{at}.tsv"), 3, figures)
         };
         Report {
             task: "sts".into(),

@@ -5,5 +5,5 @@ mod feed;
 mod run;
 mod summary;
 
-pub(crate) use arguments::EmbedArguments;
+pub(crate) use arguments::{EmbedArguments, layer};
 pub(crate) use run::run;

@@ -1,9 +1,11 @@
 //! One file a command.
 
 pub(crate) mod embed;
+pub(crate) mod eval;
 pub(crate) mod info;
 pub(crate) mod pull;
 pub(crate) mod reading;
 pub(crate) mod similarity;
 pub(crate) mod spool;
 pub(crate) mod tokenize;
+pub(crate) mod train;

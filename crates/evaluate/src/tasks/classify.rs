@@ -102,7 +102,7 @@ impl ClassifyResult {
             Figure::share("majority", Estimate::exact(self.majority)),
             Figure::count("classes", self.classes.len()),
         ];
-        Line { data: data.into(), items: self.texts, figures }
+        Line::new(data, self.texts, figures)
     }
 }
 

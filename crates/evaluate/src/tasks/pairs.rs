@@ -111,7 +111,7 @@ impl PairsResult {
             Figure::share("best F1", Estimate::exact(self.f1.value)),
             Figure::plain("F1's threshold", Estimate::exact(self.f1.threshold)),
         ];
-        Line { data: data.into(), items: self.pairs, figures }
+        Line::new(data, self.pairs, figures)
     }
 }
 

@@ -100,7 +100,7 @@ impl RetrievalResult {
         }
         figures.push(Figure::share("MAP", self.map));
         figures.push(Figure::count("documents", self.documents));
-        Line { data: data.into(), items: self.queries, figures }
+        Line::new(data, self.queries, figures)
     }
 }
 

@@ -107,7 +107,7 @@ impl StsResult {
             Figure::share("Spearman", self.spearman),
             Figure::share("Pearson", self.pearson),
         ];
-        Line { data: data.into(), items: self.pairs, figures }
+        Line::new(data, self.pairs, figures)
     }
 }
 

@@ -151,7 +151,7 @@ impl TaggingResult {
             Figure::share("most frequent tag, macro-F1", self.baseline_macro_f1),
             Figure::count("tags", self.tags.len()),
         ];
-        Line { data: data.into(), items: self.words, figures }
+        Line::new(data, self.words, figures)
     }
 }
 

@@ -131,7 +131,7 @@ impl WicResult {
         if let Some(accuracy) = self.training_accuracy {
             figures.push(Figure::share("accuracy in training", Estimate::exact(accuracy)));
         }
-        Line { data: data.into(), items: self.pairs, figures }
+        Line::new(data, self.pairs, figures)
     }
 }
 

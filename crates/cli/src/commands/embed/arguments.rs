@@ -142,7 +142,7 @@ enum OverflowName {
     Chunk,
 }
 
-fn layer(text: &str) -> Result<Layer, String> {
+pub(crate) fn layer(text: &str) -> Result<Layer, String> {
     match text {
         "last" => Ok(Layer::Last),
         "mix" => Ok(Layer::Mix(Vec::new())),

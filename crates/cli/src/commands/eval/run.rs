@@ -1,0 +1,107 @@
+//! The run: model, task, report.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use contexture::Embedder;
+use contexture_evaluate::report::Report;
+use contexture_evaluate::{Bootstrap, Progress, Setup};
+
+use super::arguments::{EvalArguments, Shared, Task};
+use super::{display, tasks};
+use crate::say;
+
+/// How a report is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Markdown,
+    Json,
+}
+
+impl Format {
+    fn of(shared: &Shared) -> Self {
+        match (shared.json, shared.markdown) {
+            (true, _) => Self::Json,
+            (_, true) => Self::Markdown,
+            _ => Self::Text,
+        }
+    }
+
+    fn of_file(shared: &Shared, path: &Path) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            _ if shared.json || shared.markdown => Self::of(shared),
+            Some("json") => Self::Json,
+            Some("md" | "markdown") => Self::Markdown,
+            _ => Self::Text,
+        }
+    }
+
+    fn write(self, report: &Report) -> Result<String> {
+        Ok(match self {
+            Self::Text => report.text(),
+            Self::Markdown => report.markdown(),
+            Self::Json => report.json()?,
+        })
+    }
+}
+
+pub(crate) fn run(arguments: EvalArguments) -> Result<()> {
+    let task = arguments.task;
+    let shared = task.shared();
+    // What cannot be read is said before a model is opened or even fetched.
+    let data = tasks::Data::read(&task)?;
+    let embedder = shared.model.open(shared.quiet)?;
+    if matches!(task, Task::Sts(_) | Task::Pairs(_) | Task::Retrieval(_) | Task::Classify(_)) {
+        shared.model.say_what_is_assumed(&embedder)?;
+    }
+    let begun = Instant::now();
+    let bar = display::bar(shared.quiet);
+    let tell = |progress: Progress| display::show(&bar, progress);
+    let setup = setup(shared, &embedder, &tell);
+    let outcome = data.evaluate(&task, &embedder, &setup);
+    bar.finish_and_clear();
+    let mut report = outcome?;
+    report.model = shared.model.model.clone();
+    report.seconds = begun.elapsed().as_secs_f64();
+    if let Some(path) = &shared.out {
+        write(path, &Format::of_file(shared, path).write(&report)?)?;
+    }
+    if !shared.quiet {
+        let threads = embedder.threads();
+        eprintln!("contexture: {:.1} s on {threads} threads", report.seconds);
+    }
+    say::out(&Format::of(shared).write(&report)?)
+}
+
+fn setup<'a>(
+    shared: &Shared,
+    embedder: &Embedder,
+    tell: &'a (dyn Fn(Progress) + Sync),
+) -> Setup<'a> {
+    let Shared { bootstrap: resamples, seed, .. } = *shared;
+    let bootstrap = Bootstrap { resamples, seed, threads: embedder.threads() };
+    Setup { options: shared.vectors.options(), bootstrap, progress: tell }
+}
+
+/// Written beside its place, synced and renamed: a file is whole or not there.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let wrong = || format!("{}: cannot be written", path.display());
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(wrong)?;
+    file.write_all(text.as_bytes()).with_context(wrong)?;
+    file.as_file().sync_all().with_context(wrong)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary file is the owner's alone; a result is as open as any other file.
+        let mode = fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(mode).with_context(wrong)?;
+    }
+    file.persist(path).map_err(|refused| refused.error).with_context(wrong)?;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(wrong)
+}

@@ -1,0 +1,302 @@
+//! From a task's arguments to its data, and from its data to a report.
+
+use std::path::Path;
+
+use anyhow::Result;
+use contexture::Embedder;
+use contexture_evaluate::probe::LogisticSettings;
+use contexture_evaluate::report::{Figure, Line, Report, Unit};
+use contexture_evaluate::{
+    Collection, Setup, classify, pairs, retrieval, sts, tagging, wic,
+};
+
+use super::arguments::{Classify, Pairs, Retrieval, Shared, Sts, Tagging, Task, Wic};
+
+/// What a task's files hold, each with its name.
+pub(super) enum Data {
+    Sts(Vec<(String, Vec<sts::ScoredPair>)>),
+    Pairs(Vec<(String, Vec<pairs::LabelledPair>)>),
+    Retrieval(Vec<(String, Collection)>),
+    Wic { data: Vec<(String, Vec<wic::WordPair>)>, training: Vec<wic::WordPair> },
+    Classify { training: Vec<classify::LabelledText>, test: Option<Vec<classify::LabelledText>> },
+    Tagging { training: Vec<tagging::Tagged>, test: Vec<tagging::Tagged> },
+}
+
+/// Each file under a name that is short and yet tells it from the others.
+fn each<'p, T>(
+    paths: impl IntoIterator<Item = &'p std::path::PathBuf>,
+    read: impl Fn(&Path) -> Result<T, contexture_evaluate::EvaluateError>,
+) -> Result<Vec<(String, T)>> {
+    paths.into_iter().map(|path| Ok((name(path), read(path)?))).collect()
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| path.display().to_string())
+}
+
+impl Data {
+    /// Reads everything, so that what is wrong is said at once.
+    pub(super) fn read(task: &Task) -> Result<Self> {
+        match task {
+            Task::Sts(task) => task.read(),
+            Task::Pairs(task) => task.read(),
+            Task::Retrieval(task) => {
+                let Retrieval { split, shared: Shared { limit, .. }, .. } = task;
+                let open = |path: &Path| Collection::open(path, split.as_deref(), *limit);
+                Ok(Self::Retrieval(each(&task.data, open)?))
+            }
+            Task::Wic(task) => task.read(),
+            Task::Classify(task) => task.read(),
+            Task::Tagging(task) => {
+                let Tagging { data, test, tag, shared: Shared { limit, .. }, .. } = task;
+                let training = tagging::read(data, *tag, *limit)?;
+                Ok(Self::Tagging { training, test: tagging::read(test, *tag, *limit)? })
+            }
+        }
+    }
+
+    /// Runs the task.
+    pub(super) fn evaluate(
+        &self,
+        task: &Task,
+        embedder: &Embedder,
+        setup: &Setup<'_>,
+    ) -> Result<Report> {
+        let mut found = Found::default();
+        match (self, task) {
+            (Self::Sts(data), Task::Sts(_)) => {
+                found.of("sts", "pairs");
+                for (name, data) in data {
+                    let result = sts(embedder, data, setup)?;
+                    found.add(result.line(name), result.truncated, &result)?;
+                }
+                found.mean();
+            }
+            (Self::Pairs(data), Task::Pairs(_)) => {
+                found.of("pairs", "pairs");
+                for (name, data) in data {
+                    let result = pairs(embedder, data, setup)?;
+                    found.add(result.line(name), result.truncated, &result)?;
+                }
+            }
+            (Self::Retrieval(data), Task::Retrieval(task)) => {
+                found.of("retrieval", "queries");
+                for (name, data) in data {
+                    let result = retrieval(embedder, data, &task.settings(), setup)?;
+                    found.add(result.line(name), result.truncated, &result)?;
+                    found.retrieval(name, data, &result);
+                }
+                found.mean();
+            }
+            (Self::Wic { data, training }, Task::Wic(_)) => {
+                found.of("wic", "pairs");
+                for (name, data) in data {
+                    let result = wic(embedder, data, training, setup)?;
+                    found.add(result.line(name), result.truncated, &result)?;
+                    found.wic(name, &result);
+                }
+            }
+            (Self::Classify { training, test }, Task::Classify(task)) => {
+                found.of("classify", "texts");
+                let split = match test {
+                    Some(test) => classify::Split::Test(test),
+                    None => classify::Split::Folds(task.folds),
+                };
+                let settings = settings(task.probe.c);
+                let result = classify(embedder, training, split, &settings, setup)?;
+                let name = match &task.test {
+                    Some(test) => name(test),
+                    None => format!("{}, {} folds", name(&task.data), task.folds),
+                };
+                found.add(result.line(name), result.truncated, &result)?;
+                found.converged(result.converged);
+            }
+            (Self::Tagging { training, test }, Task::Tagging(task)) => {
+                found.of("tagging", "words");
+                let settings = settings(task.probe.c);
+                let result = tagging(embedder, training, test, &settings, setup)?;
+                found.add(result.line(name(&task.test)), result.truncated, &result)?;
+                found.converged(result.converged);
+                found.without_vector("words", result.without_vector, "the baseline's tag");
+            }
+            _ => unreachable!("data are read for their task"),
+        }
+        Ok(found.report)
+    }
+}
+
+fn settings(c: f64) -> LogisticSettings {
+    LogisticSettings { c, ..LogisticSettings::default() }
+}
+
+impl Sts {
+    fn read(&self) -> Result<Data> {
+        let columns = sts::StsColumns {
+            score: self.score.clone(),
+            first: self.columns.first.clone(),
+            second: self.columns.second.clone(),
+            no_header: self.columns.no_header,
+        };
+        let limit = self.shared.limit;
+        Ok(Data::Sts(each(&self.data, |path| sts::read(path, &columns, limit))?))
+    }
+}
+
+impl Pairs {
+    fn read(&self) -> Result<Data> {
+        let columns = pairs::PairColumns {
+            label: self.label.clone(),
+            first: self.columns.first.clone(),
+            second: self.columns.second.clone(),
+            no_header: self.columns.no_header,
+        };
+        let limit = self.shared.limit;
+        Ok(Data::Pairs(each(&self.data, |path| pairs::read(path, &columns, limit))?))
+    }
+}
+
+impl Retrieval {
+    fn settings(&self) -> retrieval::RetrievalSettings {
+        retrieval::RetrievalSettings {
+            ndcg: self.ndcg.clone(),
+            recall: self.recall.clone(),
+            mrr: self.mrr.clone(),
+            depth: self.depth,
+            query_prompt: self.query_prompt.clone(),
+            document_prompt: self.document_prompt.clone(),
+            skip_same_ids: self.skip_same_ids,
+            without_titles: self.no_titles,
+        }
+    }
+}
+
+impl Wic {
+    fn read(&self) -> Result<Data> {
+        let columns = wic::WicColumns {
+            label: self.label.clone(),
+            index: self.index.clone(),
+            first: self.columns.first.clone(),
+            second: self.columns.second.clone(),
+            no_header: self.columns.no_header,
+        };
+        let limit = self.shared.limit;
+        let training = match &self.train {
+            Some(path) => wic::read(path, &columns, None)?,
+            None => Vec::new(),
+        };
+        Ok(Data::Wic { data: each(&self.data, |path| wic::read(path, &columns, limit))?, training })
+    }
+}
+
+impl Classify {
+    fn read(&self) -> Result<Data> {
+        let columns = classify::ClassifyColumns {
+            label: self.label.clone(),
+            text: self.text.clone(),
+            no_header: self.no_header,
+        };
+        let read = |path: &Path| classify::read(path, &columns, self.shared.limit);
+        let test = self.test.as_deref().map(read).transpose()?;
+        Ok(Data::Classify { training: read(&self.data)?, test })
+    }
+}
+
+/// A report that grows.
+struct Found {
+    report: Report,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            report: Report {
+                task: String::new(),
+                model: String::new(),
+                unit: "items",
+                lines: Vec::new(),
+                notes: Vec::new(),
+                seconds: 0.0,
+            },
+        }
+    }
+}
+
+impl Found {
+    fn of(&mut self, task: &str, unit: &'static str) {
+        self.report.task = task.to_owned();
+        self.report.unit = unit;
+    }
+
+    fn note(&mut self, note: String) {
+        self.report.notes.push(note);
+    }
+
+    fn add(&mut self, line: Line, truncated: usize, result: &impl serde::Serialize) -> Result<()> {
+        if truncated > 0 {
+            self.note(format!("{}: {truncated} texts were cut at the model's limit", line.data));
+        }
+        let result = serde_json::to_value(result)?;
+        self.report.lines.push(Line { result, ..line });
+        Ok(())
+    }
+
+    /// The mean of the files' shares, where there are several.
+    fn mean(&mut self) {
+        let lines = &self.report.lines;
+        let [first, _, ..] = lines.as_slice() else { return };
+        let mean = |figure: &Figure| {
+            let of = |line: &Line| line.figures.iter().find(|f| f.name == figure.name)?.value.into();
+            let values: Vec<f64> = lines.iter().filter_map(of).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            Figure { value: mean, interval: None, ..figure.clone() }
+        };
+        let shares = first.figures.iter().filter(|figure| figure.unit == Unit::Share);
+        let line = Line {
+            data: "mean".to_owned(),
+            items: lines.iter().map(|line| line.items).sum(),
+            figures: shares.map(mean).collect(),
+            result: serde_json::Value::Null,
+        };
+        self.report.lines.push(line);
+    }
+
+    fn retrieval(
+        &mut self,
+        name: &str,
+        data: &Collection,
+        result: &retrieval::RetrievalResult,
+    ) {
+        let counts = [
+            (result.queries_without_relevant, "judged queries have no relevant document; each counts as 0"),
+            (data.unjudged(), "queries without judgements were left out"),
+            (data.unknown(), "judged queries that the queries file does not hold were left out"),
+            (result.judged_missing, "judged documents are not in the collection; they count as not found"),
+        ];
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            self.note(format!("{name}: {count} {what}"));
+        }
+    }
+
+    fn wic(&mut self, name: &str, result: &wic::WicResult) {
+        if result.threshold_from == wic::ThresholdFrom::Itself {
+            self.note(format!(
+                "{name}: the threshold is the best one of these very pairs, so the accuracy \
+                 flatters; --train learns it elsewhere"
+            ));
+        }
+        self.without_vector("pairs", result.without_vector, "cosine 0");
+    }
+
+    fn without_vector(&mut self, what: &str, count: usize, instead: &str) {
+        if count > 0 {
+            self.note(format!("{count} {what} stood in a cut tail and got {instead}"));
+        }
+    }
+
+    fn converged(&mut self, converged: bool) {
+        if !converged {
+            self.note("the probe did not come to its optimum; a smaller --c helps".to_owned());
+        }
+    }
+}
