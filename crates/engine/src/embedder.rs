@@ -474,7 +474,8 @@ fn open_both(
     let at_root = ["tokenizer.json", "vocab.txt"].iter().any(|name| folder.join(name).exists());
     if !at_root {
         let model = Model::open(folder, settings)?;
-        return Ok((Tokenizer::open(model.encoder_folder().path())?, model));
+        let place = model.encoder_folder().map_or(folder, |folder| folder.path());
+        return Ok((Tokenizer::open(place)?, model));
     }
     let (tokenizer, model) = std::thread::scope(|scope| {
         let tokenizer = scope.spawn(|| Tokenizer::open(folder));

@@ -1,0 +1,22 @@
+//! What a run is: a TOML file, checked before the first step.
+
+mod check;
+mod data;
+mod file;
+mod model;
+mod objective;
+mod presets;
+mod training;
+
+pub use data::{DataSettings, Fields, Join, SourceSettings};
+pub use file::Config;
+pub use model::{
+    Aggregator, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice, PositionsTable,
+    TokenizerSettings,
+};
+pub use objective::{CausalSettings, MaskedSettings, ObjectiveKind, ObjectiveSettings};
+pub use presets::{PRESETS, Preset};
+pub use training::{
+    AveragingSettings, Decay, EvaluationSettings, OptimiserKind, OptimiserSettings,
+    ScheduleSettings, SnapshotSettings,
+};

@@ -1,0 +1,187 @@
+//! What is trained: an encoder from scratch, or one that is there already.
+
+use serde::{Deserialize, Serialize};
+
+/// The model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// A model to go on from: a name, folder or archive, as for `embed`. Everything below that
+    /// describes an encoder then belongs to it and may not be set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What gathers context.
+    pub aggregator: Aggregator,
+    /// Layers.
+    pub layers: usize,
+    /// Width of a token's row.
+    pub hidden: usize,
+    /// Attention heads; they divide `hidden`.
+    pub heads: usize,
+    /// Width inside the feed-forward part.
+    pub inner: usize,
+    /// Where the norms stand.
+    pub norm: NormPlaceName,
+    /// `gelu`, `gelu_tanh`, `relu`, `silu`, `tanh`.
+    pub activation: String,
+    /// Whether the activation gates a second half.
+    pub gated: bool,
+    /// The probability with which values are dropped while training.
+    pub dropout: f64,
+    /// How tokens know their places.
+    pub positions: PositionsChoice,
+    /// The most tokens of a sequence; positions are made and checked for so many.
+    pub maximum_tokens: usize,
+    /// What the word embeddings are multiplied with; absent: 1, and with sinusoids or a formula
+    /// the root of `hidden` (Vaswani et al. 2017, section 3.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_scale: Option<f64>,
+    /// Whether a token sees only those before it (needed by `causal`).
+    pub causal: bool,
+    /// Whether the language head shares the words' table.
+    pub tied: bool,
+    /// How tokens become one vector: `mean`, `cls`, `max`, `mean_sqrt_len_tokens`, `weightedmean`, `lasttoken`.
+    pub pooling: String,
+    /// Whether sentence vectors have unit length.
+    pub normalize: bool,
+    /// Word vectors to begin the words' table with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<EmbeddingVectors>,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            from: None,
+            aggregator: Aggregator::Attention,
+            layers: 4,
+            hidden: 256,
+            heads: 4,
+            inner: 1024,
+            norm: NormPlaceName::After,
+            activation: "gelu".into(),
+            gated: false,
+            dropout: 0.1,
+            positions: PositionsChoice::Named("learned".into()),
+            maximum_tokens: 256,
+            embedding_scale: None,
+            causal: false,
+            tied: true,
+            pooling: "mean".into(),
+            normalize: true,
+            vectors: None,
+        }
+    }
+}
+
+/// What gathers context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregator {
+    /// Self-attention.
+    #[default]
+    Attention,
+    /// Nothing: the bag of global word embeddings, the baseline.
+    None,
+}
+
+/// Where the norms stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormPlaceName {
+    /// `norm(x + f(x))`.
+    #[default]
+    After,
+    /// `x + f(norm(x))`, with a norm at the end.
+    Before,
+}
+
+/// A position function by its name alone, or with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PositionsChoice {
+    /// `sinusoidal`, `learned`, `rotary`, `alibi`, `relative`, `none`.
+    Named(String),
+    /// With settings.
+    Detailed(PositionsTable),
+}
+
+/// A position function with its settings.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PositionsTable {
+    /// As by name; absent where there is a formula.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// An expression in `pos`, `i`, `d`, `n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+    /// Sinusoidal: `paper`, `marian`, `tensor2tensor`, `fairseq`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// Sinusoidal: the first token's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<usize>,
+    /// Rotary: the base of the angles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<f64>,
+    /// Rotary: whether neighbours form pairs rather than halves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interleaved: Option<bool>,
+    /// Relative: how many buckets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<usize>,
+    /// Relative: from this distance on all share the last bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub farthest: Option<usize>,
+    /// Below this largest difference two places coincide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+}
+
+/// Word vectors as text: a word and its values a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingVectors {
+    /// The file, also gzip or zstd; its vectors are `hidden` wide.
+    pub file: String,
+    /// What they are multiplied with.
+    #[serde(default = "one")]
+    pub scale: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// How text becomes tokens, where the model is new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenizerSettings {
+    /// A folder with a tokenizer to use; absent: one is trained on the objectives' text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// `wordpiece`, `bpe`, `unigram`.
+    pub kind: String,
+    /// Entries, special ones included.
+    pub vocabulary: usize,
+    /// Whether text is lower-cased.
+    pub lower_case: bool,
+    /// Words that are rarer than this are not looked at.
+    pub min_frequency: u64,
+    /// The most texts to train it on; 0: all.
+    pub rows: usize,
+}
+
+impl Default for TokenizerSettings {
+    fn default() -> Self {
+        Self {
+            from: None,
+            kind: "wordpiece".into(),
+            vocabulary: 8192,
+            lower_case: true,
+            min_frequency: 2,
+            rows: 0,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One source's files, read row by row: each field is a column.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use contexture_bulk::{IdChoice, Input, InputFormat, Source, SourceOptions, open_source};
+
+use super::paragraphs::Paragraphs;
+use crate::TrainError;
+use crate::config::{Join, SourceSettings};
+
+/// One row of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number in the source, from 0, over all files.
+    pub number: u64,
+    /// File and line, for messages.
+    pub place: String,
+    /// The objective's fields, in its order.
+    pub fields: Vec<String>,
+}
+
+/// Reads a source's files one after the other.
+pub struct RowReader {
+    settings: SourceSettings,
+    fields: Vec<String>,
+    waiting: VecDeque<PathBuf>,
+    open: Option<Open>,
+    next: u64,
+}
+
+/// A file that is being read: each field is a pass of its own over the columns, in step.
+struct Open {
+    path: PathBuf,
+    columns: Vec<Column>,
+}
+
+enum Column {
+    Rows(Source),
+    Paragraphs(Paragraphs),
+}
+
+impl Column {
+    fn next(&mut self, path: &Path) -> Result<Option<(usize, String)>, TrainError> {
+        let bad = |source| TrainError::BadRow { name: path.display().to_string(), source };
+        match self {
+            Self::Rows(source) => {
+                let item = source.next().transpose().map_err(bad)?;
+                Ok(item.map(|item| (item.row, item.text)))
+            }
+            Self::Paragraphs(paragraphs) => paragraphs.next().transpose().map_err(bad),
+        }
+    }
+}
+
+impl RowReader {
+    /// Finds the files; nothing is read yet.
+    ///
+    /// # Errors
+    /// A pattern that no file fits, a format that is not known.
+    pub fn open(settings: &SourceSettings, fields: &[String]) -> Result<Self, TrainError> {
+        let mut waiting = VecDeque::new();
+        for pattern in &settings.files {
+            waiting.extend(matching(pattern)?);
+        }
+        if let Some(format) = &settings.format
+            && InputFormat::from_name(format).is_none()
+        {
+            let known = InputFormat::NAMES.join(", ");
+            return Err(TrainError::value("format", format!("one of {known}"), format));
+        }
+        let fields = fields.to_vec();
+        Ok(Self { settings: settings.clone(), fields, waiting, open: None, next: 0 })
+    }
+
+    /// The next row; `None` after the last file's last.
+    ///
+    /// # Errors
+    /// A file or a row that cannot be read.
+    pub fn next_row(&mut self) -> Result<Option<Row>, TrainError> {
+        loop {
+            if self.open.is_none() {
+                let Some(path) = self.waiting.pop_front() else { return Ok(None) };
+                self.open = Some(self.open_file(path)?);
+            }
+            let Some(open) = &mut self.open else { continue };
+            let mut line = 0;
+            let mut fields = Vec::with_capacity(open.columns.len());
+            for column in &mut open.columns {
+                if let Some((row, text)) = column.next(&open.path)? {
+                    line = row;
+                    fields.push(text);
+                }
+            }
+            if fields.is_empty() {
+                self.open = None;
+                continue;
+            }
+            let place = format!("{}:{line}", open.path.display());
+            if fields.len() < open.columns.len() {
+                let (expected, found) = (open.columns.len(), fields.len());
+                let expected = format!("{expected} fields in step");
+                return Err(TrainError::Row { place, expected, found: found.to_string() });
+            }
+            let number = self.next;
+            self.next += 1;
+            return Ok(Some(Row { number, place, fields }));
+        }
+    }
+
+    fn open_file(&self, path: PathBuf) -> Result<Open, TrainError> {
+        let columns = self.fields.iter().map(|field| self.column(&path, field));
+        let columns = columns.collect::<Result<_, _>>()?;
+        Ok(Open { path, columns })
+    }
+
+    fn column(&self, path: &Path, field: &str) -> Result<Column, TrainError> {
+        let settings = &self.settings;
+        let named = settings.columns.get(field).cloned();
+        let alone = self.fields.len() == 1;
+        let options = SourceOptions {
+            format: settings.format.as_deref().and_then(InputFormat::from_name),
+            fields: named.clone().into_iter().chain((!alone).then(|| field.to_owned())).take(1).collect(),
+            column: named.or_else(|| (!alone).then(|| field.to_owned())),
+            header: settings.header,
+            id: IdChoice::RowNumber,
+            // Fields are read in step: a row that one pass skips must not shift it.
+            skip_bad: settings.skip_bad && alone,
+            ..SourceOptions::default()
+        };
+        let source = open_source(&Input::File(path.into()), &options)?;
+        Ok(match settings.join {
+            Join::Line => Column::Rows(source),
+            Join::Paragraph => Column::Paragraphs(Paragraphs::new(source)),
+        })
+    }
+}
+
+/// The files of a pattern, by name; a name without `*` is itself.
+fn matching(pattern: &str) -> Result<Vec<PathBuf>, TrainError> {
+    let path = Path::new(pattern);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !name.contains('*') {
+        return match path.is_file() {
+            true => Ok(vec![path.into()]),
+            false => Err(TrainError::value("files", "a file that is there", path.display())),
+        };
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder)
+        .map_err(|e| TrainError::io(folder, "cannot be listed", e))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| fits(&entry.file_name().to_string_lossy(), &name))
+        .map(|entry| folder.join(entry.file_name()))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    match found.is_empty() {
+        true => Err(TrainError::value("files", "at least one file that fits", pattern)),
+        false => Ok(found),
+    }
+}
+
+/// Whether `name` fits `pattern`, in which `*` stands for any characters.
+fn fits(name: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_any_characters() {
+        for (name, pattern, expected) in [
+            ("a.txt.gz", "*.txt.gz", true),
+            ("a.txt.gz", "*.txt", false),
+            ("austen-emma.txt", "austen-*.txt", true),
+            ("austen.txt", "austen-*.txt", false),
+            ("abcabc", "a*b*c", true),
+            ("ab", "a*b*b", false),
+            ("x", "x", true),
+        ] {
+            assert_eq!(fits(name, pattern), expected, "{name} {pattern}");
+        }
+    }
+}

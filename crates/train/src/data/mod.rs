@@ -1,0 +1,10 @@
+//! Rows of files, mixed, shuffled by seed, from any place on.
+
+mod files;
+mod paragraphs;
+mod stream;
+mod tokens;
+
+pub use files::{Row, RowReader};
+pub use stream::{RowStream, Side, StreamState};
+pub use tokens::{Sequence, TokenStream, TokenState};

@@ -1,0 +1,340 @@
+//! From a configuration to a tokenizer, a model and its first weights.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use contexture_hub::{self as hub, HubError};
+use contexture_kernels::{Activation, Pool, Reach};
+use contexture_model::architectures::{
+    Aggregator as Gathers, EncoderSettings, NormPlace, Sizes,
+};
+use contexture_model::folder::{ModuleSettings, SentenceSettings};
+use contexture_model::heads::LanguageHeadSettings;
+use contexture_model::positions::{Divisor, Layout, PositionSettings};
+use contexture_model::{AddHeads, Model, NewModel, OpenOptions};
+use contexture_nn::Weights;
+use contexture_nn::ops::Pooling;
+use contexture_text::training::{self, TokenizerKind};
+use contexture_text::{TextError, Tokenizer};
+
+use crate::TrainError;
+use crate::config::{
+    Aggregator, Config, ModelSettings, NormPlaceName, ObjectiveSettings, PositionsChoice,
+    PositionsTable,
+};
+use crate::data::RowStream;
+use crate::objectives::Learner;
+use crate::random::{Random, purpose};
+
+/// The tokenizer's files, the last of them the one whose presence says that all are there.
+const TOKENIZER: [&str; 8] = [
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "tokenizer.json",
+];
+
+/// Makes or opens everything; the model's weights stand beside it.
+pub(crate) fn prepare(
+    config: &Config,
+    run: &Path,
+    threads: usize,
+) -> Result<(Learner, Arc<Weights>), TrainError> {
+    let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
+    let (mut model, tokenizer) = match &config.model.from {
+        Some(name) => {
+            let folder = locate(name)?;
+            (opened(config, &folder, threads, seed)?, Tokenizer::open(&folder)?)
+        }
+        None => {
+            let tokenizer = tokenizer(config, run)?;
+            (created(config, &tokenizer, seed)?, tokenizer)
+        }
+    };
+    let (rows, words) = (model.encoder().settings().vocabulary, tokenizer.vocabulary_size());
+    if words > rows {
+        let expected = format!("at most the {rows} words of the model");
+        return Err(TrainError::value("tokenizer", expected, format!("{words} tokens")));
+    }
+    let weights = model.take_weights();
+    let pool = Arc::new(Pool::new(threads));
+    Ok((Learner { model, tokenizer: Arc::new(tokenizer), pool }, weights))
+}
+
+/// The folder of a model by name, folder or archive; pulled into the cache where it is not there.
+pub(crate) fn locate(name: &str) -> Result<PathBuf, TrainError> {
+    let options = hub::Options::default();
+    let found = match hub::locate(name, &options) {
+        Err(HubError::NotCached { .. }) => hub::pull(name, &options, &mut |progress| {
+            tracing::info!("{}", progress.text);
+        }),
+        found => found,
+    };
+    Ok(found.map_err(contexture_engine::EngineError::from)?.folder)
+}
+
+fn opened(
+    config: &Config,
+    folder: &Path,
+    threads: usize,
+    seed: u64,
+) -> Result<Model, TrainError> {
+    let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
+    let classifier = None;
+    let options = OpenOptions {
+        threads,
+        pack: false,
+        add_heads: Some(AddHeads { language, classifier, seed }),
+        dropout: config.model.dropout as f32,
+        ..OpenOptions::default()
+    };
+    Ok(Model::open(folder, &options)?)
+}
+
+fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {
+    let m = &config.model;
+    let settings = encoder(m, tokenizer.vocabulary_size())?;
+    let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
+    let language = language
+        .then(|| LanguageHeadSettings { tied: m.tied, ..LanguageHeadSettings::bert(&settings) });
+    let pool = ModuleSettings::Pool { pooling: vec![pooling(m)?], include_prompt: true };
+    let normalize = m.normalize.then_some(ModuleSettings::Normalize);
+    let new = NewModel {
+        settings,
+        head: [pool].into_iter().chain(normalize).collect(),
+        language,
+        classifier: None,
+        sentence: SentenceSettings {
+            maximum_tokens: Some(m.maximum_tokens),
+            similarity: Some("cosine".into()),
+            ..SentenceSettings::default()
+        },
+    };
+    Ok(Model::create(&new, seed)?)
+}
+
+/// The encoder's properties from the configuration.
+pub(crate) fn encoder(m: &ModelSettings, vocabulary: usize) -> Result<EncoderSettings, TrainError> {
+    let bag = m.aggregator == Aggregator::None;
+    let layers = if bag { 0 } else { m.layers };
+    let sizes =
+        Sizes { hidden: m.hidden, heads: m.heads, inner: m.inner, vocabulary, layers };
+    let plain = EncoderSettings::plain(sizes);
+    let before = m.norm == NormPlaceName::Before;
+    let (positions, base) = positions(m)?;
+    let fixed = positions.iter().any(|p| {
+        matches!(p, PositionSettings::Sinusoidal { .. } | PositionSettings::Formula { .. })
+    });
+    let scale = m.embedding_scale.unwrap_or(if fixed { (m.hidden as f64).sqrt() } else { 1.0 });
+    let layers = plain.layers.into_iter().map(|mut layer| {
+        layer.reach = if m.causal { Reach::CAUSAL } else { Reach::ALL };
+        layer.rotary_base = base;
+        layer
+    });
+    let bert = positions.iter().all(|p| matches!(p, PositionSettings::Learned { .. }));
+    Ok(EncoderSettings {
+        // BERT's folders have a table of types, if only of one row.
+        token_types: usize::from(bert && !before && !m.gated && !bag && !m.causal),
+        // Where norms come first, the sum of the embeddings enters the first one as it is.
+        embedding_norm: !before,
+        final_norm: before && !bag,
+        norm: if before { NormPlace::Before } else { NormPlace::After },
+        activation: activation(&m.activation)?,
+        gated: m.gated,
+        layers: layers.collect(),
+        positions,
+        maximum_tokens: Some(m.maximum_tokens),
+        embedding_scale: scale as f32,
+        aggregator: if bag { Gathers::None } else { Gathers::Attention },
+        dropout: m.dropout as f32,
+        ..plain
+    })
+}
+
+/// The position functions by the names that configurations use.
+pub(crate) const POSITIONS: [&str; 7] =
+    ["sinusoidal", "learned", "rotary", "alibi", "relative", "none", "formula"];
+
+/// Position settings, and the base of rotation.
+fn positions(m: &ModelSettings) -> Result<(Vec<PositionSettings>, f32), TrainError> {
+    let table = match &m.positions {
+        PositionsChoice::Named(name) => {
+            PositionsTable { kind: Some(name.clone()), ..PositionsTable::default() }
+        }
+        PositionsChoice::Detailed(table) => table.clone(),
+    };
+    let kind = match (&table.kind, &table.formula) {
+        (None, Some(_)) => "formula",
+        (Some(kind), _) => kind.as_str(),
+        (None, None) => return Err(one_of("model.positions.kind", &POSITIONS, "nothing")),
+    };
+    let base = table.base.unwrap_or(10_000.0) as f32;
+    let width = m.hidden / m.heads.max(1);
+    let settings = match kind {
+        "none" => return Ok((Vec::new(), base)),
+        "learned" => {
+            PositionSettings::Learned { entries: m.maximum_tokens, offset: 0, skips: None }
+        }
+        "rotary" => {
+            let interleaved = table.interleaved.unwrap_or(false);
+            PositionSettings::Rotary { width, interleaved }
+        }
+        "alibi" => PositionSettings::Alibi,
+        "relative" => PositionSettings::Buckets {
+            buckets: table.buckets.unwrap_or(32),
+            farthest: table.farthest.unwrap_or(128),
+        },
+        "sinusoidal" => sinusoidal(&table)?,
+        "formula" => PositionSettings::Formula {
+            source: table.formula.clone().ok_or_else(|| {
+                TrainError::value("model.positions.formula", "an expression", "nothing")
+            })?,
+            tolerance: table.tolerance.unwrap_or(1e-4) as f32,
+        },
+        other => return Err(one_of("model.positions", &POSITIONS, other)),
+    };
+    Ok((vec![settings], base))
+}
+
+const LAYOUTS: [&str; 4] = ["paper", "marian", "tensor2tensor", "fairseq"];
+
+fn sinusoidal(table: &PositionsTable) -> Result<PositionSettings, TrainError> {
+    let name = table.layout.as_deref().unwrap_or("paper");
+    // A padding token has number 0 here; fairseq counts places from the one after it.
+    let (layout, divisor, first) = match name {
+        "paper" => (Layout::Interleaved, Divisor::Paper, 0),
+        "marian" => (Layout::Halves, Divisor::Paper, 0),
+        "tensor2tensor" => (Layout::Halves, Divisor::Tensor2Tensor, 0),
+        "fairseq" => (Layout::Halves, Divisor::Tensor2Tensor, 1),
+        other => return Err(one_of("model.positions.layout", &LAYOUTS, other)),
+    };
+    Ok(PositionSettings::Sinusoidal { layout, divisor, offset: table.offset.unwrap_or(first) })
+}
+
+const ACTIVATIONS: [(&str, Activation); 5] = [
+    ("gelu", Activation::Gelu),
+    ("gelu_tanh", Activation::GeluTanh),
+    ("relu", Activation::Relu),
+    ("silu", Activation::Silu),
+    ("tanh", Activation::Tanh),
+];
+
+fn activation(name: &str) -> Result<Activation, TrainError> {
+    let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
+    let names: Vec<&str> = ACTIVATIONS.iter().map(|(name, _)| *name).collect();
+    found.map(|(_, it)| *it).ok_or_else(|| one_of("model.activation", &names, name))
+}
+
+const POOLINGS: [(&str, Pooling); 6] = [
+    ("mean", Pooling::Mean),
+    ("cls", Pooling::Cls),
+    ("max", Pooling::Max),
+    ("mean_sqrt_len_tokens", Pooling::MeanSqrtLength),
+    ("weightedmean", Pooling::WeightedMean),
+    ("lasttoken", Pooling::Last),
+];
+
+fn pooling(m: &ModelSettings) -> Result<Pooling, TrainError> {
+    let found = POOLINGS.iter().find(|(known, _)| *known == m.pooling);
+    let names: Vec<&str> = POOLINGS.iter().map(|(name, _)| *name).collect();
+    found.map(|(_, it)| *it).ok_or_else(|| one_of("model.pooling", &names, &m.pooling))
+}
+
+/// A name that is none of those known, with the nearest one.
+pub(crate) fn one_of(key: &str, known: &[&str], found: &str) -> TrainError {
+    let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(found, name));
+    let nearest = nearest.filter(|name| strsim::damerau_levenshtein(found, name) <= 3);
+    let hint = nearest.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+    TrainError::value(key, format!("one of {}", known.join(", ")), format!("{found}{hint}"))
+}
+
+/// The run's tokenizer: the one in its folder, one that is named, or one trained on its text.
+fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
+    if !run.join("tokenizer.json").is_file() {
+        let staging = run.join("tokenizer.partial");
+        std::fs::create_dir_all(&staging)
+            .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
+        match &config.tokenizer.from {
+            Some(name) => copy(&locate(name)?, &staging)?,
+            None => train_tokenizer(config, &staging)?,
+        }
+        for name in TOKENIZER {
+            let (from, to) = (staging.join(name), run.join(name));
+            if from.is_file() {
+                std::fs::rename(&from, &to)
+                    .map_err(|e| TrainError::io(&to, "cannot be written", e))?;
+            }
+        }
+        let _ = std::fs::remove_dir_all(&staging);
+    }
+    Ok(Tokenizer::open(run)?)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {
+    for name in TOKENIZER {
+        let (from, to) = (from.join(name), to.join(name));
+        if from.is_file() {
+            std::fs::copy(&from, &to).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
+        }
+    }
+    Ok(())
+}
+
+fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
+    let t = &config.tokenizer;
+    let kinds = [
+        ("wordpiece", TokenizerKind::WordPiece),
+        ("bpe", TokenizerKind::Bpe),
+        ("unigram", TokenizerKind::Unigram),
+    ];
+    let Some((_, kind)) = kinds.iter().find(|(name, _)| *name == t.kind) else {
+        return Err(one_of("tokenizer.kind", &kinds.map(|(name, _)| name), &t.kind));
+    };
+    let settings = training::TokenizerSettings {
+        kind: *kind,
+        vocabulary: t.vocabulary,
+        lower_case: t.lower_case,
+        min_frequency: t.min_frequency,
+        max_length: Some(config.model.maximum_tokens),
+        ..training::TokenizerSettings::default()
+    };
+    let mut failure = None;
+    let texts = texts(config)?.map_while(|text| match text {
+        Ok(text) => Some(Ok::<_, std::io::Error>(text)),
+        Err(error) => {
+            failure = Some(error);
+            None
+        }
+    });
+    let limit = if t.rows == 0 { usize::MAX } else { t.rows };
+    let trained = training::train(&settings, texts.take(limit), folder);
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let trained = trained.map_err(|error: TextError| TrainError::from(error))?;
+    tracing::info!(
+        "trained a tokenizer of {} tokens on {} words of {} texts",
+        trained.vocabulary,
+        trained.words,
+        trained.texts
+    );
+    Ok(())
+}
+
+/// Every text of every objective's training files, once, held-out rows left out.
+fn texts(
+    config: &Config,
+) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
+    let mut streams = Vec::new();
+    for objective in &config.objectives {
+        streams.push(RowStream::once(objective.name(), objective.data(), objective.text_fields())?);
+    }
+    Ok(streams.into_iter().flatten().flat_map(|row| match row {
+        Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    }))
+}

@@ -1,0 +1,141 @@
+//! One pass of a batch through the model, with or without learning.
+
+use std::sync::Arc;
+
+use contexture_kernels::Pool;
+use contexture_model::Model;
+use contexture_model::architectures::Batch;
+use contexture_nn::{Gradients, Recycler, Rows, Segments, Session, Value, Weights};
+use contexture_text::Tokenizer;
+
+use crate::TrainError;
+
+/// What is trained, and the threads it is trained on. The weights stand beside it, since the
+/// optimiser changes them.
+pub struct Learner {
+    /// The model; its own weights are not used.
+    pub model: Model,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The threads.
+    pub pool: Arc<Pool>,
+}
+
+/// A step's tape holds about fifteen rows a layer, and their gradients.
+const KEPT_BUFFERS: usize = 1024;
+
+/// Memory that passes hand to each other.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    recycler: Recycler,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { recycler: Recycler::keeping(KEPT_BUFFERS) }
+    }
+}
+
+/// One pass.
+pub struct Pass<'a> {
+    /// What is trained.
+    pub learner: &'a Learner,
+    weights: Arc<Weights>,
+    memory: Memory,
+    gradients: Option<&'a mut Gradients>,
+    scale: f32,
+    noise: u64,
+    passes: u64,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass that adds the gradients of `scale` times its loss to `gradients`; `noise` decides
+    /// what dropout drops.
+    pub fn learn(
+        learner: &'a Learner,
+        weights: Arc<Weights>,
+        memory: &Memory,
+        gradients: &'a mut Gradients,
+        scale: f32,
+        noise: u64,
+    ) -> Self {
+        let (memory, gradients) = (memory.clone(), Some(gradients));
+        Self { learner, weights, memory, gradients, scale, noise, passes: 0 }
+    }
+
+    /// A pass that only computes its loss.
+    pub fn judge(learner: &'a Learner, weights: Arc<Weights>, memory: &Memory) -> Self {
+        let memory = memory.clone();
+        Self { learner, weights, memory, gradients: None, scale: 1.0, noise: 0, passes: 0 }
+    }
+
+    /// The weight of each term's loss in the gradients.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Whether gradients are wanted.
+    pub fn learns(&self) -> bool {
+        self.gradients.is_some()
+    }
+
+    /// A session for the forward: with a tape and noise where it learns. Each has noise of its own.
+    pub fn session(&mut self) -> Session {
+        self.passes += 1;
+        self.session_again(self.passes)
+    }
+
+    /// The session that [`Pass::session`] gave as number `pass`, from 1, with the same noise: for
+    /// a forward that is computed twice.
+    pub fn session_again(&self, pass: u64) -> Session {
+        let (weights, pool) = (self.weights.clone(), self.learner.pool.clone());
+        match self.gradients.is_some() {
+            true => Session::train_with(weights, pool, self.memory.recycler.clone())
+                .with_noise(self.noise ^ pass.wrapping_mul(0xa076_1d64_78bd_642f)),
+            false => Session::infer_with(weights, pool, self.memory.recycler.clone()),
+        }
+    }
+
+    /// A session without a tape or noise, whatever the pass is for.
+    pub fn plain_session(&self) -> Session {
+        let (weights, pool) = (self.weights.clone(), self.learner.pool.clone());
+        Session::infer_with(weights, pool, self.memory.recycler.clone())
+    }
+
+    /// Adds the gradients of what `seeds` begin; nothing where the pass does not learn.
+    pub fn backward(&mut self, session: &mut Session, seeds: Vec<(&Value, Rows)>) {
+        if let Some(gradients) = &mut self.gradients {
+            session.backward_into(seeds, gradients);
+        }
+    }
+}
+
+impl Learner {
+    /// Sequences end to end, checked against the model's tables.
+    ///
+    /// # Errors
+    /// Token numbers outside the vocabulary, sequences that are too long.
+    pub fn batch<'i>(
+        &self,
+        sequences: impl Iterator<Item = &'i [u32]> + Clone,
+    ) -> Result<Batch, TrainError> {
+        let lengths: Vec<usize> = sequences.clone().map(<[u32]>::len).collect();
+        let ids: Vec<u32> = sequences.flatten().copied().collect();
+        Ok(self.model.batch(ids.into(), None, Segments::from_lengths(lengths))?)
+    }
+}
+
+/// Operations of a training step over sequences of these lengths through the encoder: 2 for each
+/// multiply-add, and the backward twice the forward.
+pub fn encoder_operations(model: &Model, lengths: impl Iterator<Item = usize>) -> f64 {
+    let e = model.encoder().settings();
+    let (hidden, width) = (e.hidden as f64, (e.heads * e.head_width) as f64);
+    let inner = e.inner as f64 * if e.gated { 3.0 } else { 2.0 };
+    let layers = e.layers.len() as f64;
+    let weights = hidden * 4.0 * width + hidden * inner;
+    let of = |length: usize| {
+        let length = length as f64;
+        length * (2.0 * weights + 4.0 * length * width)
+    };
+    3.0 * layers * lengths.map(of).sum::<f64>()
+}

@@ -1,0 +1,74 @@
+//! The table of objectives: from settings to what draws batches.
+
+use serde::de::DeserializeOwned;
+
+use super::causal::Causal;
+use super::masked::Masked;
+use super::{Learner, Objective};
+use crate::TrainError;
+use crate::config::{DataSettings, ObjectiveSettings};
+use crate::data::{RowStream, Side, TokenStream};
+use crate::random::{Random, purpose};
+
+/// Opens an objective's training data. `number` is its place in the configuration.
+///
+/// # Errors
+/// Data that are not there, a model that cannot learn this.
+pub fn open(
+    settings: &ObjectiveSettings,
+    learner: &Learner,
+    seed: u64,
+    number: usize,
+) -> Result<Box<dyn Objective>, TrainError> {
+    make(settings, learner, seed, number, Side::Train)
+}
+
+/// Opens an objective's held-out data; `None` where it has none.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_held_out(
+    settings: &ObjectiveSettings,
+    learner: &Learner,
+    seed: u64,
+    number: usize,
+) -> Result<Option<Box<dyn Objective>>, TrainError> {
+    let data = settings.data();
+    if data.held_out.is_empty() && data.held_out_share <= 0.0 {
+        return Ok(None);
+    }
+    make(settings, learner, seed, number, Side::HeldOut).map(Some)
+}
+
+fn make(
+    settings: &ObjectiveSettings,
+    learner: &Learner,
+    seed: u64,
+    number: usize,
+    side: Side,
+) -> Result<Box<dyn Objective>, TrainError> {
+    let name = settings.name();
+    let key = Random::of(&[seed, purpose::ORDER, number as u64]).bits();
+    let rows = |data: &DataSettings, fields: &[&str]| RowStream::open(name, data, fields, side, key);
+    let tokens = |data: &DataSettings, length: usize, pack: bool| {
+        TokenStream::new(rows(data, &["text"])?, learner.tokenizer.clone(), length, pack)
+    };
+    Ok(match settings {
+        ObjectiveSettings::Masked(s) => {
+            let stream = tokens(&s.data, s.length, s.pack)?;
+            Box::new(Masked::new(name, s, stream, &learner.tokenizer)?)
+        }
+        ObjectiveSettings::Causal(s) => {
+            Box::new(Causal::new(name, s, tokens(&s.data, s.length, s.pack)?))
+        }
+    })
+}
+
+/// A stored state, or what is wrong with it.
+pub(super) fn read_state<T: DeserializeOwned>(
+    name: &str,
+    state: &serde_json::Value,
+) -> Result<T, TrainError> {
+    T::deserialize(state)
+        .map_err(|e| TrainError::value(format!("snapshot: {name}"), "a position in the data", e))
+}
