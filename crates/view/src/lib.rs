@@ -1,4 +1,7 @@
-//! Results as terminal text.
+//! Results as terminal text, and training runs and position functions as pictures.
+//!
+//! Pictures are self-contained SVG or HTML: nothing comes from elsewhere, light and dark mode
+//! follow the reader's, and the same input gives the same bytes.
 //!
 //! ```
 //! use contexture_view::{ColourMode, similarity_grid};
@@ -14,16 +17,24 @@
 #![forbid(unsafe_code)]
 
 mod colour;
+mod curves;
+mod error;
 mod grid;
 mod heat;
 mod label;
 mod markup;
+mod metrics;
 mod page;
 mod plot;
 mod positions;
+mod report;
 mod scale;
 
 pub use colour::ColourMode;
+pub use curves::{HeldOut, Point, RunCurves};
+pub use error::ViewError;
 pub use grid::similarity_grid;
 pub use label::fit;
+pub use metrics::{Against, CurveKind};
 pub use positions::{PositionPicture, position_page, position_picture};
+pub use report::{curves_svg, run_report};

@@ -61,7 +61,12 @@ pub(crate) fn figure(value: f64) -> String {
     if size >= 1000.0 {
         return whole(value.round());
     }
-    format!("{value:.*}", (3 - exponent).clamp(0, 6) as usize)
+    let text = format!("{value:.*}", (3 - exponent).clamp(0, 6) as usize);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 /// A whole number with its thousands apart.
@@ -111,6 +116,8 @@ mod tests {
             (0.0, "0"),
             (0.03125, "0.03125"),
             (12.345, "12.35"),
+            (-1.0, "-1"),
+            (100.0, "100"),
             (123.45, "123.5"),
             (18_204.4, "18,204"),
             (-1_234_567.0, "-1,234,567"),

@@ -1,6 +1,7 @@
 //! The shell of a page: one file, without anything from elsewhere.
 
 use crate::markup::escape;
+use crate::metrics::Against;
 use crate::plot::{FONT, rules};
 
 const SCRIPT: &str = include_str!("readout.js");
@@ -38,8 +39,8 @@ fn page_rules() -> String {
          .runs{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0}}\
          .runs li{{overflow-wrap:anywhere}}.runs span{{display:inline-block;width:20px;height:4px;\
          border-radius:2px;margin-right:7px;vertical-align:middle}}\
-         fieldset{{border:0;padding:0;margin:8px 0}}fieldset label{{margin-right:14px}}\
-         legend{{float:left;margin-right:14px;padding:0;color:#555}}\
+         .axes{{display:inline;color:#555;margin-right:8px}}\
+         input[type=radio]+label{{margin-right:14px}}.plots{{margin-top:12px}}{}\
          .cursor{{stroke:#888;stroke-dasharray:3 3}}\
          #readout{{position:fixed;pointer-events:none;background:#fff;border:1px solid #999;\
          border-radius:4px;padding:4px 8px;font-size:13px;max-width:70vw;z-index:2}}\
@@ -47,7 +48,20 @@ fn page_rules() -> String {
          #readout span{{display:inline-block;width:12px;height:4px;margin-right:6px;\
          vertical-align:middle}}\
          @media (prefers-color-scheme:dark){{body{{background:#16181c;color:#e8e8e8}}\
-         .quiet,legend{{color:#b0b4ba}}.right{{color:#3ddba6}}.wrong{{color:#ff9a5c}}\
-         pre,th,td{{border-color:#3a3f47}}#readout{{background:#23262c;border-color:#6a7078}}}}"
+         .quiet,.axes{{color:#b0b4ba}}.right{{color:#3ddba6}}.wrong{{color:#ff9a5c}}\
+         pre,th,td{{border-color:#3a3f47}}#readout{{background:#23262c;border-color:#6a7078}}}}",
+        axis_rules()
     )
+}
+
+/// Of each figure's pictures only the one against the chosen axis is seen.
+fn axis_rules() -> String {
+    let mut rules = String::new();
+    for chosen in Against::ALL {
+        for other in Against::ALL.into_iter().filter(|other| *other != chosen) {
+            let (chosen, other) = (chosen.word(), other.word());
+            rules.push_str(&format!("#by-{chosen}:checked~.plots .by-{other}{{display:none}}"));
+        }
+    }
+    rules
 }

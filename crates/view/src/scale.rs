@@ -144,8 +144,8 @@ fn power_unit(largest: f64) -> (f64, &'static str, String) {
 
 fn power_name(value: f64, exponent: i32, step: f64) -> String {
     match exponent {
-        -2..=3 => format!("{value:.*}", usize::try_from(-exponent).unwrap_or(0)),
-        4..=5 => format!("{:.0}k", value / 1e3),
+        -2..=2 => format!("{value:.*}", usize::try_from(-exponent).unwrap_or(0)),
+        3..=5 => format!("{:.0}k", value / 1e3),
         6..=8 => format!("{:.0}M", value / 1e6),
         _ if step == 1.0 => format!("10{}", superscript(exponent)),
         _ => format!("{step:.0}·10{}", superscript(exponent)),
