@@ -129,14 +129,17 @@ pub(crate) fn pieces_of(dialect: &Dialect, prefix: &str, declared: &Declared) ->
     })
 }
 
-/// The name under which a tensor is stored: as it is, in TensorFlow's old spelling of norms, or,
-/// where words' biases are shared between two names, under the second.
+/// The name under which a tensor is stored: as it is, in TensorFlow's old spelling of norms, or
+/// under the other of the two names that words' biases have, where only that one was kept.
 pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
     if tensors.places.contains_key(name) {
         return Some(name.into());
     }
     let (stem, suffix) = name.rsplit_once('.')?;
-    let shared = format!("{stem}.decoder.bias");
+    let shared = match stem.strip_suffix(".decoder") {
+        Some(stem) => format!("{stem}.bias"),
+        None => format!("{stem}.decoder.bias"),
+    };
     if suffix == "bias" && tensors.places.contains_key(&shared) {
         return Some(shared);
     }

@@ -85,14 +85,17 @@ impl LanguageHead {
                 });
                 (dense, Norm::declare(e.hidden, settings.norm_bias, settings.epsilon, b))
             });
-            let words = match settings.tied {
-                true => encoder.words(),
+            let bias = |b: &mut Builder| {
+                settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros))
+            };
+            let (words, bias) = match settings.tied {
+                true => (encoder.words(), bias(b)),
                 // A table, so that it is never packed: the loss reads it in chunks.
                 false => b.within("decoder", |b| {
-                    b.table("weight", e.vocabulary, e.hidden, Initial::Normal(deviation))
+                    let initial = Initial::Normal(deviation);
+                    (b.table("weight", e.vocabulary, e.hidden, initial), bias(b))
                 }),
             };
-            let bias = settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros));
             Self { settings: settings.clone(), transform, words, bias }
         })
     }
