@@ -11,7 +11,10 @@
 //! head is one thread's, strips in order (with a bias table: each head, sequences in order), so
 //! that sums do not depend on threads. Cost: 2.5 times the forward's operations and its scores.
 
-use super::forward::{Head, Matrix, Target, pack, pack_columns, strip, strips, with_scratch};
+use super::back_strip::{BackStrip, Source};
+use super::forward::{
+    Head, Matrix, Target, again, pack, pack_columns, strip, strips, with_scratch,
+};
 use super::shape::AttentionShape;
 use super::strip::{panel_keys, strip_rows};
 use crate::Pool;
@@ -161,39 +164,9 @@ impl Kernel for Adjoint<'_> {
     }
 }
 
-/// Reads a vector of which `left` values exist.
-///
-/// # Safety
-/// `from` is valid for reading `min(left, LANES)` values.
-#[inline(always)]
-unsafe fn get<S: Simd>(s: S, from: *const f32, left: usize) -> S::V {
-    // SAFETY: promised by the caller.
-    unsafe { if left >= S::LANES { s.load_ptr(from) } else { s.load_first(from, left) } }
-}
-
-/// `to += factor * v` for a vector of which `left` values exist.
-///
-/// # Safety
-/// `to` is valid for reading and writing `min(left, LANES)` values.
-#[inline(always)]
-unsafe fn add<S: Simd>(s: S, v: S::V, factor: f32, to: *mut f32, left: usize) {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let sum = s.fma(v, s.splat(factor), get(s, to, left));
-        if left >= S::LANES { s.store_ptr(sum, to) } else { s.store_first(sum, to, left) }
-    }
-}
-
 // Every unsafe function below asks that the pair's pointers are valid for its rows and columns, and
-// that rows, keys and scores named lie in the strip that scratch holds.
+// that the rows named lie in the strip that scratch holds.
 impl Pair {
-    /// Where the score of row `r` of a strip of `rows` and of key `j` lies.
-    #[inline(always)]
-    fn at<S: Simd>(rows: usize, r: usize, j: usize) -> usize {
-        let panel = panel_keys::<S>();
-        (j / panel * rows + r) * panel + j % panel
-    }
-
     /// # Safety
     /// The pair's pointers are valid; P of this strip is in scratch.
     #[inline(always)]
@@ -201,113 +174,35 @@ impl Pair {
         let length = self.head.length;
         let begin = shape.reach.keys(first, length).start;
         let end = shape.reach.keys(first + rows - 1, length).end;
-        // SAFETY: rows of the strip, keys of the sequence.
-        unsafe {
-            for r in 0..rows {
-                self.by_scores(s, first, rows, r, begin..end);
-                self.by_query(s, shape.scale, first, rows, r, begin..end);
-            }
-            for j in begin..end {
-                let p = self.head.place.scores.cast_const();
-                let dv = self.dq.add(j * self.stride + 2 * self.hidden);
-                let dout = self.gradient.add(first * self.hidden);
-                self.by_key(s, p, rows, j, (dout, self.hidden), (1.0, dv));
-                let dk = self.dq.add(j * self.stride + self.hidden);
-                let q = self.q.add(first * self.stride);
-                self.by_key(s, self.ds, rows, j, (q, self.stride), (shape.scale, dk));
-            }
-        }
-    }
-
-    /// `dS` of one row.
-    #[inline(always)]
-    unsafe fn by_scores<S: Simd>(
-        &self,
-        s: S,
-        first: usize,
-        rows: usize,
-        r: usize,
-        keys: std::ops::Range<usize>,
-    ) {
         let panel = panel_keys::<S>();
-        // SAFETY: rows of the strip, panels of the sequence.
-        unsafe {
-            let dout = self.gradient.add((first + r) * self.hidden);
-            let out = self.out.add((first + r) * self.hidden);
-            let mut along = s.splat(0.0);
-            for k in (0..self.width).step_by(S::LANES) {
-                let left = self.width - k;
-                along = s.fma(get(s, dout.add(k), left), get(s, out.add(k), left), along);
-            }
-            let along = s.splat(s.sum(along));
-            for index in keys.start / panel..keys.end.div_ceil(panel) {
-                let values = self.values.add(index * panel * self.width);
-                let (mut a, mut b) = (s.splat(0.0), s.splat(0.0));
-                for k in 0..self.width {
-                    let by = s.splat(*dout.add(k));
-                    let at = values.add(k * panel);
-                    a = s.fma(by, s.load_ptr(at), a);
-                    b = s.fma(by, s.load_ptr(at.add(S::LANES)), b);
+        let (stride, hidden) = (self.stride, self.hidden);
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match rows {
+                    // SAFETY: rows of the strip, keys of the sequence.
+                    $($rows => again(s, unsafe { BackStrip::<$rows> {
+                        p: self.head.place.scores.cast_const(),
+                        ds: self.ds,
+                        values: self.values,
+                        rows: self.head.place.queries,
+                        q: Source { at: self.q.add(first * stride), stride },
+                        out: Source { at: self.out.add(first * hidden), stride: hidden },
+                        gradient: Source { at: self.gradient.add(first * hidden), stride: hidden },
+                        k: Source { at: self.q.add(hidden), stride },
+                        dq: self.dq.add(first * stride),
+                        dk: self.dq.add(hidden),
+                        dv: self.dq.add(2 * hidden),
+                        scale: shape.scale,
+                        width: self.width,
+                        length,
+                        first_panel: begin / panel,
+                        end_panel: end.div_ceil(panel),
+                    }}),)*
+                    _ => unreachable!("a strip of {rows} queries"),
                 }
-                let at = (index * rows + r) * panel;
-                for (dp, at) in [(a, at), (b, at + S::LANES)] {
-                    let p = s.load_ptr(self.head.place.scores.add(at));
-                    s.store_ptr(s.mul(p, s.sub(dp, along)), self.ds.add(at));
-                }
-            }
+            };
         }
-    }
-
-    /// `dQ += scale dS K` of one row.
-    #[inline(always)]
-    unsafe fn by_query<S: Simd>(
-        &self,
-        s: S,
-        scale: f32,
-        first: usize,
-        rows: usize,
-        r: usize,
-        keys: std::ops::Range<usize>,
-    ) {
-        for column in (0..self.width).step_by(S::LANES) {
-            let left = self.width - column;
-            let mut sum = s.splat(0.0);
-            // SAFETY: keys of the sequence, columns of the head.
-            unsafe {
-                let k = self.q.add(self.hidden + column);
-                for j in keys.clone() {
-                    let ds = s.splat(*self.ds.add(Self::at::<S>(rows, r, j)));
-                    sum = s.fma(ds, get(s, k.add(j * self.stride), left), sum);
-                }
-                let to = self.dq.add((first + r) * self.stride + column);
-                add(s, sum, scale, to, left);
-            }
-        }
-    }
-
-    /// `to += factor * sum_r scores[r, j] * from_r` over the strip's rows: `dK` and `dV` of key j.
-    #[inline(always)]
-    unsafe fn by_key<S: Simd>(
-        &self,
-        s: S,
-        scores: *const f32,
-        rows: usize,
-        j: usize,
-        (from, stride): (*const f32, usize),
-        (factor, to): (f32, *mut f32),
-    ) {
-        for column in (0..self.width).step_by(S::LANES) {
-            let left = self.width - column;
-            let mut sum = s.splat(0.0);
-            // SAFETY: rows of the strip, columns of the head.
-            unsafe {
-                for r in 0..rows {
-                    let score = s.splat(*scores.add(Self::at::<S>(rows, r, j)));
-                    sum = s.fma(score, get(s, from.add(r * stride + column), left), sum);
-                }
-                add(s, sum, factor, to.add(column), left);
-            }
-        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
     }
 
     /// Adds the strip's `dS` to the bias's gradient; `diagonal` is its place for distance 0.
@@ -319,13 +214,14 @@ impl Pair {
         rows: usize,
         diagonal: *mut f32,
     ) {
+        let panel = panel_keys::<S>();
         for r in 0..rows {
             let i = first + r;
             for j in shape.reach.keys(i, self.head.length) {
                 // SAFETY: distances are shorter than the bias's span.
                 unsafe {
                     let to = diagonal.offset(j as isize - i as isize);
-                    *to += *self.ds.add(Self::at::<S>(rows, r, j));
+                    *to += *self.ds.add((j / panel * rows + r) * panel + j % panel);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Attention over sequences that lie end to end: softmax(scale Q K^T + bias) V.
 
+mod back_strip;
 mod backward;
 mod forward;
 mod shape;
