@@ -59,6 +59,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+/// Position functions, and what there is to say about one: table, distances, spectrum, verdict.
+pub use contexture_engine::positions;
 pub use contexture_engine::quantize;
 pub use contexture_engine::{
     DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Info, Input, Isa, Layer,

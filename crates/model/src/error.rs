@@ -197,6 +197,12 @@ pub enum ModelError {
         /// What is wrong, with the column, or the place and column of the table.
         reason: String,
     },
+    /// Places that a position function cannot tell apart.
+    #[error("{verdict}")]
+    Coincide {
+        /// Which places, how near they are, and what to do.
+        verdict: String,
+    },
     /// A batch that the model cannot take.
     #[error("{what} {found} of token {row} is out of range; expected {expected}")]
     Batch {

@@ -30,7 +30,8 @@ impl Position for Alibi {
     }
 }
 
-fn slopes(heads: usize) -> Vec<f32> {
+/// One for each head.
+pub(super) fn slopes(heads: usize) -> Vec<f32> {
     let slope = |h: usize, of: usize| (-8.0 * h as f64 / of as f64).exp2() as f32;
     let below = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
     let regular = (1..=below).map(|h| slope(h, below));

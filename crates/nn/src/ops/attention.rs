@@ -49,7 +49,7 @@ pub struct Attention {
 }
 
 /// The bucket of distance `j - i`, as the reference computes it: in f32, rounded down.
-fn bucket(distance: isize, buckets: usize, farthest: usize) -> usize {
+pub fn bucket(distance: isize, buckets: usize, farthest: usize) -> usize {
     let half = buckets / 2;
     let own = half / 2;
     let begin = if distance > 0 { half } else { 0 };

@@ -15,7 +15,7 @@ mod rotate;
 mod sum;
 
 pub use activate::Activate;
-pub use attention::{Attention, ScoreBias};
+pub use attention::{Attention, ScoreBias, bucket};
 pub use cross_entropy::CrossEntropy;
 pub use dropout::Dropout;
 pub use feed_forward::FeedForward;
