@@ -1,5 +1,6 @@
 //! From a configuration to a tokenizer, a model and its first weights.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use contexture_model::architectures::{
     Aggregator as Gathers, EncoderSettings, NormPlace, Sizes,
 };
 use contexture_model::folder::{ModuleSettings, SentenceSettings};
-use contexture_model::heads::LanguageHeadSettings;
+use contexture_model::heads::{ClassifierSettings, LanguageHeadSettings, Level};
 use contexture_model::positions::{Divisor, Layout, PositionSettings};
 use contexture_model::{AddHeads, Model, NewModel, OpenOptions};
 use contexture_nn::Weights;
@@ -23,7 +24,7 @@ use crate::config::{
     PositionsTable,
 };
 use crate::data::RowStream;
-use crate::objectives::Learner;
+use crate::objectives::{Learner, cells};
 use crate::random::{Random, purpose};
 
 /// The tokenizer's files, the last of them the one whose presence says that all are there.
@@ -84,7 +85,7 @@ fn opened(
     seed: u64,
 ) -> Result<Model, TrainError> {
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
-    let classifier = None;
+    let classifier = classifier(config)?;
     let options = OpenOptions {
         threads,
         pack: false,
@@ -101,13 +102,21 @@ fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, T
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
     let language = language
         .then(|| LanguageHeadSettings { tied: m.tied, ..LanguageHeadSettings::bert(&settings) });
-    let pool = ModuleSettings::Pool { pooling: vec![pooling(m)?], include_prompt: true };
+    let pooling = vec![pooling("model.pooling", &m.pooling)?];
+    let pool = ModuleSettings::Pool { pooling, include_prompt: true };
+    let dense = m.dense.map(|outputs| ModuleSettings::Dense {
+        path: "2_Dense".into(),
+        inputs: m.hidden,
+        outputs,
+        bias: true,
+        activation: Activation::Identity,
+    });
     let normalize = m.normalize.then_some(ModuleSettings::Normalize);
     let new = NewModel {
         settings,
-        head: [pool].into_iter().chain(normalize).collect(),
+        head: [pool].into_iter().chain(dense).chain(normalize).collect(),
         language,
-        classifier: None,
+        classifier: classifier(config)?,
         sentence: SentenceSettings {
             maximum_tokens: Some(m.maximum_tokens),
             similarity: Some("cosine".into()),
@@ -238,10 +247,57 @@ const POOLINGS: [(&str, Pooling); 6] = [
     ("lasttoken", Pooling::Last),
 ];
 
-fn pooling(m: &ModelSettings) -> Result<Pooling, TrainError> {
-    let found = POOLINGS.iter().find(|(known, _)| *known == m.pooling);
+fn pooling(key: &str, name: &str) -> Result<Pooling, TrainError> {
+    let found = POOLINGS.iter().find(|(known, _)| *known == name);
     let names: Vec<&str> = POOLINGS.iter().map(|(name, _)| *name).collect();
-    found.map(|(_, it)| *it).ok_or_else(|| one_of("model.pooling", &names, &m.pooling))
+    found.map(|(_, it)| *it).ok_or_else(|| one_of(key, &names, name))
+}
+
+/// The classifier that an objective of classes needs; where it names no labels, all that its
+/// training rows have.
+fn classifier(config: &Config) -> Result<Option<ClassifierSettings>, TrainError> {
+    let Some(objective) = config.objectives.iter().find(|o| o.classes().is_some()) else {
+        return Ok(None);
+    };
+    let Some(settings) = objective.classes() else { return Ok(None) };
+    let of_words = matches!(objective, ObjectiveSettings::Tagging(_));
+    let labels = match settings.labels.is_empty() {
+        false => settings.labels.clone(),
+        true => labels(objective, of_words)?,
+    };
+    if labels.len() < 2 {
+        let (key, found) = (format!("{}.labels", objective.name()), labels.join(", "));
+        return Err(TrainError::value(key, "at least two different labels", found));
+    }
+    Ok(Some(ClassifierSettings {
+        labels,
+        level: if of_words { Level::Tokens } else { Level::Texts },
+        pooling: pooling("objective.pooling", &settings.pooling)?,
+        dense: false,
+        activation: Activation::Identity,
+    }))
+}
+
+/// More classes than this are taken for a column of something else.
+const MOST_LABELS: usize = 10_000;
+
+fn labels(objective: &ObjectiveSettings, of_words: bool) -> Result<Vec<String>, TrainError> {
+    let mut labels = BTreeSet::new();
+    for row in RowStream::once(objective.name(), objective.data(), &objective.fields())? {
+        let field = &row?.fields[1];
+        match of_words {
+            true => labels.extend(cells(field).into_iter().map(str::to_owned)),
+            false => {
+                labels.insert(field.trim().to_owned());
+            }
+        }
+        if labels.len() > MOST_LABELS {
+            let key = format!("{}.data", objective.name());
+            let expected = format!("at most {MOST_LABELS} different labels");
+            return Err(TrainError::value(key, expected, "more: is the column right?"));
+        }
+    }
+    Ok(labels.into_iter().collect())
 }
 
 /// A name that is none of those known, with the nearest one.
@@ -331,7 +387,7 @@ fn texts(
 ) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
     let mut streams = Vec::new();
     for objective in &config.objectives {
-        streams.push(RowStream::once(objective.name(), objective.data(), objective.text_fields())?);
+        streams.push(RowStream::once(objective.name(), objective.data(), &objective.text_fields())?);
     }
     Ok(streams.into_iter().flatten().flat_map(|row| match row {
         Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),

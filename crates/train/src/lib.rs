@@ -24,6 +24,7 @@ pub mod data;
 mod error;
 mod forecast;
 mod learner;
+pub mod losses;
 pub mod objectives;
 pub mod optimiser;
 pub mod random;

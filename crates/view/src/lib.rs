@@ -29,6 +29,7 @@ mod plot;
 mod positions;
 mod report;
 mod scale;
+mod timings;
 
 pub use colour::ColourMode;
 pub use curves::{HeldOut, Point, RunCurves};

@@ -1,6 +1,7 @@
 //! `contexture train`: a model of one's own.
 
 mod arguments;
+mod report;
 mod show;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) fn run(arguments: TrainArguments) -> Result<()> {
         return new(name);
     }
     if !arguments.report.is_empty() {
-        bail!("reports are not there yet");
+        return report::run(&arguments);
     }
     let Some(path) = &arguments.config else {
         bail!("which run? Give its CONFIG.toml, or start one with --new > run.toml");

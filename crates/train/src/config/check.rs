@@ -17,7 +17,13 @@ impl Config {
         for (number, objective) in self.objectives.iter().enumerate() {
             self.check_objective(number, objective)?;
         }
-        Ok(())
+        match self.objectives.iter().filter(|objective| objective.classes().is_some()).count() {
+            0 | 1 => Ok(()),
+            found => {
+                let expected = "one objective of classes, since a model has one classifier";
+                Err(TrainError::value("objective.kind", expected, found))
+            }
+        }
     }
 
     fn check_training(&self) -> Result<(), TrainError> {
@@ -150,10 +156,8 @@ impl Config {
         objective: &ObjectiveSettings,
         key: &dyn Fn(&str) -> String,
     ) -> Result<(), TrainError> {
-        if let Some(length) = objective.length()
-            && self.model.from.is_none()
-            && length > self.model.maximum_tokens
-        {
+        let length = objective.length();
+        if self.model.from.is_none() && length > self.model.maximum_tokens {
             let expected = format!("at most model.maximum_tokens ({})", self.model.maximum_tokens);
             return Err(TrainError::value(key("length"), expected, length));
         }

@@ -14,6 +14,9 @@ pub enum Join {
     Line,
     /// Lines up to an empty one are a text, joined by blanks.
     Paragraph,
+    /// Lines up to an empty one are a sentence, each line a word with its columns, divided by
+    /// tabs (CoNLL). Columns are named by number.
+    Sentence,
 }
 
 /// Which column each of an objective's fields is.

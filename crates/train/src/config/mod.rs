@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod file;
+mod kinds;
 mod model;
 mod objective;
 mod presets;
@@ -14,7 +15,11 @@ pub use model::{
     Aggregator, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice, PositionsTable,
     TokenizerSettings,
 };
-pub use objective::{CausalSettings, MaskedSettings, ObjectiveKind, ObjectiveSettings};
+pub use kinds::{
+    CausalSettings, ClassificationSettings, ContrastiveSettings, Distance, DistillationSettings,
+    MaskedSettings, PairsSettings,
+};
+pub use objective::ObjectiveSettings;
 pub use presets::{PRESETS, Preset};
 pub use training::{
     AveragingSettings, Decay, EvaluationSettings, OptimiserKind, OptimiserSettings,

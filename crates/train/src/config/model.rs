@@ -42,6 +42,9 @@ pub struct ModelSettings {
     pub tied: bool,
     /// How tokens become one vector: `mean`, `cls`, `max`, `mean_sqrt_len_tokens`, `weightedmean`, `lasttoken`.
     pub pooling: String,
+    /// Width of a linear map after pooling, where there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense: Option<usize>,
     /// Whether sentence vectors have unit length.
     pub normalize: bool,
     /// Word vectors to begin the words' table with.
@@ -68,6 +71,7 @@ impl Default for ModelSettings {
             causal: false,
             tied: true,
             pooling: "mean".into(),
+            dense: None,
             normalize: true,
             vectors: None,
         }

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DataSettings;
 use super::check::within;
+use super::kinds::{
+    CausalSettings, ClassificationSettings, ContrastiveSettings, DistillationSettings,
+    MaskedSettings, PairsSettings,
+};
+use super::DataSettings;
 use crate::TrainError;
 
 /// One objective, by its `kind`.
@@ -14,176 +18,172 @@ pub enum ObjectiveSettings {
     Masked(MaskedSettings),
     /// Tell each token from those before it.
     Causal(CausalSettings),
+    /// Find each text's partner among a batch.
+    Contrastive(ContrastiveSettings),
+    /// Bring cosines to scores.
+    Pairs(PairsSettings),
+    /// Give a teacher's vectors.
+    Distillation(DistillationSettings),
+    /// Tell a text's class.
+    Classification(ClassificationSettings),
+    /// Tell each word's class.
+    Tagging(ClassificationSettings),
 }
 
-/// The masked language model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MaskedSettings {
-    /// Its name in metrics; its kind where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// What its loss is multiplied with.
-    #[serde(default = "one")]
-    pub weight: f64,
-    /// Field `text`.
-    pub data: DataSettings,
-    /// The most tokens of a sequence, special ones included; longer texts become several.
-    #[serde(default = "length")]
-    pub length: usize,
-    /// Whether texts follow each other in a sequence until it is full, a separator between them.
-    #[serde(default)]
-    pub pack: bool,
-    /// Sequences are added to a batch up to this many tokens.
-    #[serde(default = "batch_tokens")]
-    pub batch_tokens: usize,
-    /// The share of tokens that are to be told.
-    #[serde(default = "mask")]
-    pub mask: f64,
-    /// Of those, the share that becomes the mask token.
-    #[serde(default = "masked_share")]
-    pub masked_share: f64,
-    /// Of those, the share that becomes any token; the rest stays as it is.
-    #[serde(default = "random_share")]
-    pub random_share: f64,
-    /// Label smoothing.
-    #[serde(default)]
-    pub smoothing: f64,
-    /// Whether the head is computed for all tokens, and not only for those that are to be told:
-    /// the same loss at more work, for measurements.
-    #[serde(default)]
-    pub head_on_all: bool,
+/// What all kinds have in common.
+struct Common<'a> {
+    kind: &'static str,
+    name: &'a Option<String>,
+    weight: f64,
+    data: &'a DataSettings,
+    length: usize,
+    /// About the most tokens that a step holds at once.
+    tokens: usize,
 }
 
-/// The causal language model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CausalSettings {
-    /// Its name in metrics; its kind where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// What its loss is multiplied with.
-    #[serde(default = "one")]
-    pub weight: f64,
-    /// Field `text`.
-    pub data: DataSettings,
-    /// The most tokens of a sequence, special ones included; longer texts become several.
-    #[serde(default = "length")]
-    pub length: usize,
-    /// Whether texts follow each other in a sequence until it is full, a separator between them.
-    #[serde(default)]
-    pub pack: bool,
-    /// Sequences are added to a batch up to this many tokens.
-    #[serde(default = "batch_tokens")]
-    pub batch_tokens: usize,
-    /// Label smoothing.
-    #[serde(default)]
-    pub smoothing: f64,
+macro_rules! common {
+    ($s:expr, $kind:literal, $tokens:expr) => {
+        Common {
+            kind: $kind,
+            name: &$s.name,
+            weight: $s.weight,
+            data: &$s.data,
+            length: $s.length,
+            tokens: $tokens,
+        }
+    };
 }
-
-fn one() -> f64 {
-    1.0
-}
-
-fn length() -> usize {
-    128
-}
-
-fn batch_tokens() -> usize {
-    2048
-}
-
-fn mask() -> f64 {
-    0.15
-}
-
-fn masked_share() -> f64 {
-    0.8
-}
-
-fn random_share() -> f64 {
-    0.1
-}
-
-/// The kinds, for messages and help.
-pub type ObjectiveKind = &'static str;
 
 impl ObjectiveSettings {
-    /// Its kind, as the file spells it.
-    pub fn kind(&self) -> ObjectiveKind {
+    fn common(&self) -> Common<'_> {
         match self {
-            Self::Masked(_) => "masked",
-            Self::Causal(_) => "causal",
+            Self::Masked(s) => common!(s, "masked", s.batch_tokens.max(s.length)),
+            Self::Causal(s) => common!(s, "causal", s.batch_tokens.max(s.length)),
+            Self::Contrastive(s) => {
+                let texts = s.batch * (2 + s.negatives);
+                let at_once = if s.cache == 0 { texts } else { s.cache.min(texts) };
+                common!(s, "contrastive", at_once * s.length)
+            }
+            Self::Pairs(s) => common!(s, "pairs", 2 * s.batch * s.length),
+            Self::Distillation(s) => common!(s, "distillation", s.batch * s.length),
+            Self::Classification(s) => common!(s, "classification", s.batch * s.length),
+            Self::Tagging(s) => common!(s, "tagging", s.batch * s.length),
         }
+    }
+
+    /// Its kind, as the file spells it.
+    pub fn kind(&self) -> &'static str {
+        self.common().kind
     }
 
     /// Its name in metrics.
     pub fn name(&self) -> &str {
-        let name = match self {
-            Self::Masked(s) => &s.name,
-            Self::Causal(s) => &s.name,
-        };
-        name.as_deref().unwrap_or(self.kind())
+        let common = self.common();
+        common.name.as_deref().unwrap_or(common.kind)
     }
 
     /// What its loss is multiplied with.
     pub fn weight(&self) -> f64 {
-        match self {
-            Self::Masked(s) => s.weight,
-            Self::Causal(s) => s.weight,
-        }
+        self.common().weight
     }
 
     /// Where its rows come from.
     pub fn data(&self) -> &DataSettings {
-        match self {
-            Self::Masked(s) => &s.data,
-            Self::Causal(s) => &s.data,
-        }
+        self.common().data
+    }
+
+    /// The most tokens of its sequences.
+    pub fn length(&self) -> usize {
+        self.common().length
     }
 
     /// About the most tokens that a step holds at once.
     pub fn batch_tokens(&self) -> usize {
+        self.common().tokens
+    }
+
+    /// The fields of its rows, those with text first.
+    pub fn fields(&self) -> Vec<String> {
+        let fields = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         match self {
-            Self::Masked(s) => s.batch_tokens.max(s.length),
-            Self::Causal(s) => s.batch_tokens.max(s.length),
+            Self::Masked(_) | Self::Causal(_) | Self::Distillation(_) => fields(&["text"]),
+            Self::Contrastive(s) => {
+                let negatives = (1..=s.negatives).map(|number| match s.negatives {
+                    1 => "negative".to_owned(),
+                    _ => format!("negative{number}"),
+                });
+                ["anchor".to_owned(), "positive".to_owned()].into_iter().chain(negatives).collect()
+            }
+            Self::Pairs(_) => fields(&["first", "second", "score"]),
+            Self::Classification(_) => fields(&["text", "label"]),
+            Self::Tagging(_) => fields(&["words", "labels"]),
         }
     }
 
-    /// The most tokens of its sequences, where it says so.
-    pub fn length(&self) -> Option<usize> {
+    /// Its fields that hold text, from which a tokenizer may be trained.
+    pub fn text_fields(&self) -> Vec<String> {
+        let mut fields = self.fields();
+        fields.retain(|field| !["score", "label", "labels"].contains(&field.as_str()));
+        fields
+    }
+
+    /// Whether it tells tokens, so that the model needs a language head.
+    pub fn needs_language_head(&self) -> bool {
+        matches!(self, Self::Masked(_) | Self::Causal(_))
+    }
+
+    /// The classes' settings, where it tells classes.
+    pub fn classes(&self) -> Option<&ClassificationSettings> {
         match self {
-            Self::Masked(s) => Some(s.length),
-            Self::Causal(s) => Some(s.length),
+            Self::Classification(s) | Self::Tagging(s) => Some(s),
+            _ => None,
         }
     }
 
     /// Values of its own that cannot work; `key` spells a key in full.
     pub(super) fn check(&self, key: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
+        let count = |name: &str, value: usize| within(&key(name), value as f64, 1.0, 1e9);
+        count("length", self.length())?;
         match self {
             Self::Masked(s) => {
                 within(&key("mask"), s.mask, f64::MIN_POSITIVE, 1.0)?;
                 within(&key("masked_share"), s.masked_share, 0.0, 1.0)?;
                 within(&key("random_share"), s.random_share, 0.0, 1.0 - s.masked_share)?;
                 within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
-                within(&key("batch_tokens"), s.batch_tokens as f64, 1.0, 1e9)
+                count("batch_tokens", s.batch_tokens)
             }
             Self::Causal(s) => {
                 within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
-                within(&key("batch_tokens"), s.batch_tokens as f64, 1.0, 1e9)
+                count("batch_tokens", s.batch_tokens)
+            }
+            Self::Contrastive(s) => {
+                within(&key("scale"), s.scale, f64::MIN_POSITIVE, 1e6)?;
+                within(&key("negatives"), s.negatives as f64, 0.0, 64.0)?;
+                // One row alone has nothing to be told from.
+                let least = if s.negatives > 0 { 1.0 } else { 2.0 };
+                within(&key("batch"), s.batch as f64, least, 1e6)
+            }
+            Self::Pairs(s) => {
+                let range = s.most - s.least;
+                if !(range.is_finite() && range > 0.0) {
+                    let found = format!("{} and {}", s.least, s.most);
+                    return Err(TrainError::value(key("least, most"), "least below most", found));
+                }
+                count("batch", s.batch)
+            }
+            Self::Distillation(s) => {
+                within(&key("sentence"), s.sentence, 0.0, 1e6)?;
+                within(&key("tokens"), s.tokens, 0.0, 1e6)?;
+                if s.sentence + s.tokens == 0.0 {
+                    let expected = "at least one of sentence and tokens above 0";
+                    return Err(TrainError::value(key("sentence, tokens"), expected, "0 and 0"));
+                }
+                count("batch", s.batch)
+            }
+            Self::Classification(s) | Self::Tagging(s) => {
+                within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
+                count("batch", s.batch)
             }
         }
-    }
-
-    /// Its fields that hold text, from which a tokenizer may be trained.
-    pub fn text_fields(&self) -> &'static [&'static str] {
-        match self {
-            Self::Masked(_) | Self::Causal(_) => &["text"],
-        }
-    }
-
-    /// Whether it tells tokens, so that the model needs a language head.
-    pub fn needs_language_head(&self) -> bool {
-        matches!(self, Self::Masked(_) | Self::Causal(_))
     }
 }

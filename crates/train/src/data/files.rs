@@ -118,6 +118,9 @@ impl RowReader {
         let settings = &self.settings;
         let named = settings.columns.get(field).cloned();
         let alone = self.fields.len() == 1;
+        if settings.join == Join::Sentence {
+            return self.sentences(path, field);
+        }
         let options = SourceOptions {
             format: settings.format.as_deref().and_then(InputFormat::from_name),
             fields: named.clone().into_iter().chain((!alone).then(|| field.to_owned())).take(1).collect(),
@@ -131,8 +134,31 @@ impl RowReader {
         let source = open_source(&Input::File(path.into()), &options)?;
         Ok(match settings.join {
             Join::Line => Column::Rows(source),
-            Join::Paragraph => Column::Paragraphs(Paragraphs::new(source)),
+            _ => Column::Paragraphs(Paragraphs::new(source, None)),
         })
+    }
+}
+
+impl RowReader {
+    /// A column of a file of words, a line each.
+    fn sentences(&self, path: &Path, field: &str) -> Result<Column, TrainError> {
+        let number = match self.settings.columns.get(field) {
+            Some(number) => number.clone(),
+            // Words stand first, what is said of them after.
+            None => (1 + self.fields.iter().position(|f| f == field).unwrap_or(0)).to_string(),
+        };
+        let column = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let Some(column) = column else {
+            let expected = "a column's number, from 1, where join = \"sentence\"";
+            return Err(TrainError::value(format!("columns.{field}"), expected, number));
+        };
+        let options = SourceOptions {
+            format: Some(InputFormat::Text),
+            id: IdChoice::RowNumber,
+            ..SourceOptions::default()
+        };
+        let source = open_source(&Input::File(path.into()), &options)?;
+        Ok(Column::Paragraphs(Paragraphs::new(source, Some(column))))
     }
 }
 

@@ -5,14 +5,28 @@ use contexture_bulk::{RowError, Source};
 /// The longest paragraph, in bytes: beyond it the text goes on in the next one.
 const LIMIT_BYTES: usize = 64 << 10;
 
-/// Joins a source's lines into paragraphs.
+/// Joins a source's lines into paragraphs, or one column of them into sentences.
 pub(super) struct Paragraphs {
     source: Source,
+    column: Option<usize>,
 }
 
 impl Paragraphs {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source }
+    /// `column`, from 0: only that column of each line, divided by tabs.
+    pub(super) fn new(source: Source, column: Option<usize>) -> Self {
+        Self { source, column }
+    }
+
+    /// A line's part in the text. A line that lacks the column gives `_`, so that the columns of
+    /// a sentence stay in step; a blank inside a cell becomes a no-break one, for the same reason.
+    fn part(&self, line: &str) -> String {
+        match self.column {
+            None => line.to_owned(),
+            Some(column) => {
+                let cell = line.split('\t').nth(column).map(str::trim).unwrap_or_default();
+                if cell.is_empty() { "_".into() } else { cell.replace(' ', "\u{a0}") }
+            }
+        }
     }
 }
 
@@ -23,7 +37,7 @@ impl Iterator for Paragraphs {
     fn next(&mut self) -> Option<Self::Item> {
         let mut first = 0;
         let mut text = String::new();
-        for item in self.source.by_ref() {
+        while let Some(item) = self.source.next() {
             let item = match item {
                 Ok(item) => item,
                 Err(error) => return Some(Err(error)),
@@ -38,9 +52,9 @@ impl Iterator for Paragraphs {
                 } else {
                     text.push(' ');
                 }
-                text.push_str(line);
+                text.push_str(&self.part(line));
             }
-            if line.is_empty() || text.len() > LIMIT_BYTES {
+            if line.is_empty() || (text.len() > LIMIT_BYTES && self.column.is_none()) {
                 return Some(Ok((first, text)));
             }
         }

@@ -47,19 +47,18 @@ impl RowStream {
     pub fn open(
         what: &str,
         data: &DataSettings,
-        fields: &[&str],
+        fields: &[String],
         side: Side,
         key: u64,
     ) -> Result<Self, TrainError> {
         let own = side == Side::HeldOut && !data.held_out.is_empty();
         let list = if own { &data.held_out } else { &data.train };
         let share = if data.held_out.is_empty() { data.held_out_share } else { 0.0 };
-        let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
         let shuffle = if side == Side::Train { data.shuffle } else { 0 };
         let split = Split { share, side, own };
         let open = |(index, settings): (usize, &SourceSettings)| {
             let key = [key, index as u64];
-            Shuffled::open(settings.clone(), fields.clone(), split, shuffle, key)
+            Shuffled::open(settings.clone(), fields.to_vec(), split, shuffle, key)
         };
         let sources = list.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
         let weights: Vec<f64> = list.iter().map(|source| source.weight).collect();
@@ -78,7 +77,7 @@ impl RowStream {
     pub fn once(
         what: &str,
         data: &DataSettings,
-        fields: &[&str],
+        fields: &[String],
     ) -> Result<impl Iterator<Item = Result<Row, TrainError>> + use<>, TrainError> {
         let data = DataSettings { shuffle: 0, ..data.clone() };
         let stream = Self::open(what, &data, fields, Side::Train, 0)?;

@@ -26,6 +26,11 @@ pub trait Objective: Send {
 
     /// Whole passes over its files.
     fn epochs(&self) -> u64;
+
+    /// Texts that were cut to the objective's length since the run was opened.
+    fn truncated(&self) -> u64 {
+        0
+    }
 }
 
 /// A batch that was drawn.

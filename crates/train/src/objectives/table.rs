@@ -3,10 +3,15 @@
 use serde::de::DeserializeOwned;
 
 use super::causal::Causal;
+use super::classes::Classes;
+use super::contrastive::Contrastive;
+use super::distillation::Distillation;
 use super::masked::Masked;
+use super::pairs::Pairs;
+use super::texts::Texts;
 use super::{Learner, Objective};
 use crate::TrainError;
-use crate::config::{DataSettings, ObjectiveSettings};
+use crate::config::ObjectiveSettings;
 use crate::data::{RowStream, Side, TokenStream};
 use crate::random::{Random, purpose};
 
@@ -49,17 +54,31 @@ fn make(
 ) -> Result<Box<dyn Objective>, TrainError> {
     let name = settings.name();
     let key = Random::of(&[seed, purpose::ORDER, number as u64]).bits();
-    let rows = |data: &DataSettings, fields: &[&str]| RowStream::open(name, data, fields, side, key);
-    let tokens = |data: &DataSettings, length: usize, pack: bool| {
-        TokenStream::new(rows(data, &["text"])?, learner.tokenizer.clone(), length, pack)
-    };
+    let rows = RowStream::open(name, settings.data(), &settings.fields(), side, key)?;
+    let tokenizer = || learner.tokenizer.clone();
     Ok(match settings {
         ObjectiveSettings::Masked(s) => {
-            let stream = tokens(&s.data, s.length, s.pack)?;
+            let stream = TokenStream::new(rows, tokenizer(), s.length, s.pack)?;
             Box::new(Masked::new(name, s, stream, &learner.tokenizer)?)
         }
         ObjectiveSettings::Causal(s) => {
-            Box::new(Causal::new(name, s, tokens(&s.data, s.length, s.pack)?))
+            let stream = TokenStream::new(rows, tokenizer(), s.length, s.pack)?;
+            Box::new(Causal::new(name, s, stream))
+        }
+        ObjectiveSettings::Contrastive(s) => {
+            Box::new(Contrastive::new(s, Texts::new(name, rows, tokenizer(), (s.length, s.batch))))
+        }
+        ObjectiveSettings::Pairs(s) => {
+            Box::new(Pairs::new(s, Texts::new(name, rows, tokenizer(), (s.length, s.batch))))
+        }
+        ObjectiveSettings::Distillation(s) => {
+            let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
+            Box::new(Distillation::new(s, texts, learner)?)
+        }
+        ObjectiveSettings::Classification(s) | ObjectiveSettings::Tagging(s) => {
+            let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
+            let of_words = matches!(settings, ObjectiveSettings::Tagging(_));
+            Box::new(Classes::new(s, of_words, texts, learner)?)
         }
     })
 }

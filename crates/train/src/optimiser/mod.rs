@@ -1,7 +1,6 @@
 //! From gradients to steps: AdamW, Adam and Adafactor over groups of parameters.
 
 mod adafactor;
-mod adam;
 mod groups;
 mod rules;
 

@@ -10,10 +10,10 @@
 //! ```
 
 use contexture_kernels::Pool;
+use contexture_kernels::optimise::{AdamStep, adam, sum_of_squares};
 use contexture_nn::{Declaration, Gradients, Weights};
 
 use super::adafactor;
-use super::adam::{AdamStep, sum_of_squares};
 use super::groups::{Group, groups};
 use crate::TrainError;
 use crate::config::{OptimiserKind, OptimiserSettings};
@@ -109,7 +109,7 @@ impl Optimiser {
                 continue;
             };
             let rate = rate * group.rate;
-            let adam = self.adam(rate, group.decay, scale);
+            let step = self.adam(rate, group.decay, scale);
             let [m, v] = &mut self.state.moments[index];
             let weights = weights.plain_mut(param);
             match self.settings.kind {
@@ -121,7 +121,7 @@ impl Optimiser {
                     (steps, rate, group.decay, scale),
                 ),
                 OptimiserKind::AdamW | OptimiserKind::Adam => {
-                    adam.apply(pool, weights, gradient, m, v);
+                    adam(pool, &step, weights, gradient, m, v);
                 }
             }
         }
@@ -130,17 +130,16 @@ impl Optimiser {
     fn adam(&self, rate: f64, decay: f64, scale: f64) -> AdamStep {
         let OptimiserSettings { beta1, beta2, epsilon, kind, .. } = self.settings;
         let steps = self.state.steps as i32;
-        let correction = (1.0 - beta2.powi(steps)).sqrt();
         AdamStep {
             decoupled: kind == OptimiserKind::AdamW,
-            rate,
-            decay,
-            scale,
+            learning_rate: rate,
             beta1,
             beta2,
             epsilon,
-            step_size: rate / (1.0 - beta1.powi(steps)),
-            root_correction: correction,
+            weight_decay: decay,
+            bias_correction1: 1.0 - beta1.powi(steps),
+            bias_correction2: 1.0 - beta2.powi(steps),
+            gradient_scale: scale,
         }
     }
 }

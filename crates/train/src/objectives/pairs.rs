@@ -1,0 +1,102 @@
+//! Pair regression: the cosine of two texts is to be their score, brought to 0 .. 1.
+
+use contexture_model::Model;
+use contexture_nn::Rows;
+
+use super::pass::encoder_operations;
+use super::texts::{Texts, embed, number, scaled};
+use super::{Drawn, Objective, Pass};
+use crate::TrainError;
+use crate::config::PairsSettings;
+use crate::losses::{Loss, cosine_regression};
+use crate::random::Random;
+
+pub(super) struct Pairs {
+    settings: PairsSettings,
+    texts: Texts,
+}
+
+impl Pairs {
+    pub(super) fn new(settings: &PairsSettings, texts: Texts) -> Self {
+        Self { settings: settings.clone(), texts }
+    }
+}
+
+impl Objective for Pairs {
+    fn name(&self) -> &str {
+        self.texts.name()
+    }
+
+    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
+        let rows = self.texts.rows()?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let PairsSettings { least, most, .. } = self.settings;
+        let (mut ids, mut scores) = (Vec::new(), Vec::new());
+        for field in 0..2 {
+            for row in &rows {
+                ids.push(self.texts.ids(row, field)?);
+            }
+        }
+        for row in &rows {
+            scores.push(((number(row, 2, "the score")? - least) / (most - least)) as f32);
+        }
+        let places = rows.into_iter().map(|row| row.place).collect();
+        Ok(Some(Box::new(Scored { ids, scores, places })))
+    }
+
+    fn state(&self) -> serde_json::Value {
+        self.texts.state()
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
+        self.texts.restore(state)
+    }
+
+    fn epochs(&self) -> u64 {
+        self.texts.epochs()
+    }
+
+    fn truncated(&self) -> u64 {
+        self.texts.truncated()
+    }
+}
+
+/// First texts, then second ones.
+struct Scored {
+    ids: Vec<Vec<u32>>,
+    scores: Vec<f32>,
+    places: Vec<String>,
+}
+
+impl Drawn for Scored {
+    fn places(&self) -> Vec<&str> {
+        self.places.iter().map(String::as_str).collect()
+    }
+
+    fn tokens(&self) -> usize {
+        self.ids.iter().map(Vec::len).sum()
+    }
+
+    fn terms(&self) -> usize {
+        self.scores.len()
+    }
+
+    fn run(&self, pass: &mut Pass<'_>) -> Result<f64, TrainError> {
+        let mut s = pass.session();
+        let (_, vectors) = embed(pass.learner, &mut s, &self.ids)?;
+        let width = vectors.rows().width();
+        let (first, second) = vectors.rows().as_slice().split_at(self.scores.len() * width);
+        let rows = |values: &[f32]| Rows::new(values.to_vec(), width);
+        let Loss { sum, gradients } = cosine_regression(&rows(first), &rows(second), &self.scores);
+        let both = [gradients[0].as_slice(), gradients[1].as_slice()].concat();
+        let seed = scaled(Rows::new(both, width), pass);
+        pass.backward(&mut s, vec![(&vectors, seed)]);
+        Ok(sum)
+    }
+
+    fn operations(&self, model: &Model) -> f64 {
+        encoder_operations(model, self.ids.iter().map(Vec::len))
+    }
+}

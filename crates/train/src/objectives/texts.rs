@@ -1,0 +1,114 @@
+//! What objectives on whole texts share: rows in batches, and texts cut to a length, counted.
+
+use std::sync::Arc;
+
+use contexture_model::architectures::Batch;
+use contexture_nn::{Session, Value};
+use contexture_text::{Overflow, Piece, Tokenizer};
+
+use super::{Learner, Pass};
+use crate::TrainError;
+use crate::data::{Row, RowStream, StreamState};
+
+/// Rows in batches, and their texts as tokens.
+pub(super) struct Texts {
+    name: String,
+    rows: RowStream,
+    tokenizer: Arc<Tokenizer>,
+    length: usize,
+    batch: usize,
+    truncated: u64,
+}
+
+impl Texts {
+    pub(super) fn new(
+        name: &str,
+        rows: RowStream,
+        tokenizer: Arc<Tokenizer>,
+        (length, batch): (usize, usize),
+    ) -> Self {
+        Self { name: name.into(), rows, tokenizer, length, batch, truncated: 0 }
+    }
+
+    /// Up to a batch of rows; empty where held-out rows have ended.
+    pub(super) fn rows(&mut self) -> Result<Vec<Row>, TrainError> {
+        let mut rows = Vec::with_capacity(self.batch);
+        while rows.len() < self.batch
+            && let Some(row) = self.rows.next_row()?
+        {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// A text, cut to the length where it is longer.
+    pub(super) fn piece(&mut self, text: &str) -> Result<Piece, TrainError> {
+        let mut pieces = self.tokenizer.fit("", text, self.length, Overflow::Truncate)?;
+        let piece = pieces.pop().unwrap_or_default();
+        self.truncated += u64::from(piece.truncated);
+        Ok(piece)
+    }
+
+    /// A text that must have a token, as a sequence.
+    pub(super) fn ids(&mut self, row: &Row, field: usize) -> Result<Vec<u32>, TrainError> {
+        let ids = self.piece(&row.fields[field])?.ids;
+        match ids.is_empty() {
+            false => Ok(ids),
+            true => {
+                let (expected, found) = ("a text with a token".into(), "none".into());
+                Err(TrainError::Row { place: row.place.clone(), expected, found })
+            }
+        }
+    }
+
+    /// Texts that were cut since the run was opened.
+    pub(super) fn truncated(&self) -> u64 {
+        self.truncated
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self.rows.state()).expect("a state is plain data")
+    }
+
+    pub(super) fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
+        let state: StreamState = super::table::read_state(&self.name, state)?;
+        self.rows.restore(&state)
+    }
+
+    pub(super) fn epochs(&self) -> u64 {
+        self.rows.epochs()
+    }
+}
+
+/// A field as a number.
+pub(super) fn number(row: &Row, field: usize, what: &str) -> Result<f64, TrainError> {
+    let text = row.fields[field].trim();
+    let found = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    found.ok_or_else(|| {
+        let (expected, found) = (format!("a number as {what}"), format!("`{text}`"));
+        TrainError::Row { place: row.place.clone(), expected, found }
+    })
+}
+
+/// Sentence vectors of sequences, `[sequences, dimensions]`.
+pub(super) fn embed(
+    learner: &Learner,
+    s: &mut Session,
+    ids: &[Vec<u32>],
+) -> Result<(Batch, Value), TrainError> {
+    let batch = learner.batch(ids.iter().map(Vec::as_slice))?;
+    let hidden = learner.model.tokens(s, &batch);
+    let vectors = learner.model.sentences(s, &hidden, &batch, &Arc::from([]));
+    Ok((batch, vectors))
+}
+
+/// Multiplies gradients with the weight of each row's loss in the step.
+pub(super) fn scaled(mut rows: contexture_nn::Rows, pass: &Pass<'_>) -> contexture_nn::Rows {
+    let scale = pass.scale();
+    rows.as_mut_slice().iter_mut().for_each(|value| *value *= scale);
+    rows
+}
