@@ -51,7 +51,14 @@ fn main() {
             });
             let by_w = best(|| {
                 let (dz, x) = (Operand::new(&dz, stride), Operand::new(&x, inputs));
-                weight_gradient(&pool, (rows, inputs, outputs), dz, x, &mut dw, Some(&mut db));
+                weight_gradient(
+                    &pool,
+                    (rows, inputs, outputs),
+                    dz,
+                    x,
+                    (&mut dw, Store::Add),
+                    Some(&mut db),
+                );
             });
             let operations = (2 * rows * inputs * outputs) as f64;
             print!("{:>20}", format!("{rows} x {inputs} x {outputs}"));

@@ -183,6 +183,17 @@ pub fn gelu_slope<S: Simd>(s: S, x: S::V) -> S::V {
     s.fma(s.copysign(a, x), density, above)
 }
 
+/// [`gelu`], to an ULP, and [`gelu_slope`]: the costly part is the same for both.
+#[inline(always)]
+pub fn gelu_both<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
+    let a = s.min(s.splat(GELU_END), s.abs(x));
+    let tail = s.div(s.splat(0.5), inverse_tail(s, a));
+    let above = s.select(s.gt(x, s.splat(0.0)), s.sub(s.splat(1.0), tail), tail);
+    // 1 / sqrt(2 pi)
+    let density = s.mul(s.splat(0.398_942_3), exp(s, s.mul(s.mul(a, a), s.splat(-0.5))));
+    (s.neg_fma(a, tail, relu(s, x)), s.fma(s.copysign(a, x), density, above))
+}
+
 /// `1 / (1 + exp(-x))`
 #[inline(always)]
 pub fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {

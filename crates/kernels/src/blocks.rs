@@ -43,6 +43,24 @@ pub(crate) fn each_block(
     each_block_of(pool, block_rows(width), width, out, f);
 }
 
+/// Values in a row of a flat array's division among threads.
+pub(crate) const FLAT: usize = 64;
+
+/// Calls `f(range, out[range])` for blocks of a flat array.
+pub(crate) fn flat_blocks(
+    pool: &Pool,
+    out: &mut [f32],
+    f: impl Fn(Range<usize>, &mut [f32]) + Sync,
+) {
+    let len = out.len();
+    let places = Places::new(out);
+    pool.run(len.div_ceil(BLOCK_VALUES), &|block| {
+        let range = block * BLOCK_VALUES..((block + 1) * BLOCK_VALUES).min(len);
+        // SAFETY: blocks are disjoint and within the output.
+        f(range.clone(), unsafe { places.slice(range) });
+    });
+}
+
 /// [`each_block`] with blocks of `step` rows.
 pub(crate) fn each_block_of(
     pool: &Pool,

@@ -1,9 +1,11 @@
 //! Arithmetic on slices: one instruction-set choice, one thread pool, packed matrix products with
 //! fused epilogues, and the pointwise work around them, each with its adjoint.
 
+pub mod activated;
 pub mod activation;
 pub mod attention;
 mod blocks;
+pub mod dropout;
 pub mod gemm;
 pub mod isa;
 pub mod lookup;
@@ -18,4 +20,5 @@ pub mod softmax;
 
 pub use activation::Activation;
 pub use attention::Reach;
+pub use gemm::Store;
 pub use pool::Pool;

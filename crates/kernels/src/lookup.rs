@@ -4,6 +4,7 @@
 
 use crate::Pool;
 use crate::blocks::{each_block, each_block_of};
+use crate::pointwise::add_scaled;
 
 /// Copies the numbered rows of `table` to `out`.
 ///
@@ -31,17 +32,16 @@ pub fn lookup_backward(
     table_gradient: &mut [f32],
 ) {
     assert_eq!(gradient.len(), ids.len() * width, "gradient of {} looked up rows", ids.len());
-    if table_gradient.is_empty() {
-        return;
-    }
-    let entries = table_gradient.len() / width;
+    let entries = table_gradient.len() / width.max(1);
+    let none = ids.iter().find(|id| **id as usize >= entries);
+    assert!(none.is_none(), "row {none:?} of a table of {entries}");
     // A task owns a range of entries, and passes over all tokens for it.
     let step = entries.div_ceil(pool.threads()).max(1);
     each_block_of(pool, step, width, table_gradient, |own, table| {
         for (id, row) in ids.iter().zip(gradient.chunks_exact(width)) {
             if own.contains(&(*id as usize)) {
                 let at = (*id as usize - own.start) * width;
-                table[at..at + width].iter_mut().zip(row).for_each(|(sum, part)| *sum += part);
+                add_scaled(1.0, row, &mut table[at..at + width]);
             }
         }
     });

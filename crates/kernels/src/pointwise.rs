@@ -4,11 +4,9 @@
 //! given), `y = x / max(|x|, epsilon)`. All `[rows, width]`. Cost: one pass, bound by memory.
 
 use crate::Pool;
-use crate::blocks::each_block;
+use crate::blocks::{each_block, each_block_of, flat_blocks};
+use crate::gemm::Store;
 use crate::isa::{Isa, Kernel, Simd, dispatch, dispatch_on};
-
-/// Values in a row of a flat array's division among threads.
-const FLAT: usize = 64;
 
 /// `out = sum_i weights_i * inputs_i`; one input at least.
 ///
@@ -19,12 +17,7 @@ pub fn weighted_sum(pool: &Pool, inputs: &[(f32, &[f32])], out: &mut [f32]) {
     for (_, input) in inputs {
         assert_eq!(input.len(), out.len(), "input against output of a sum");
     }
-    let whole = out.len() - out.len() % FLAT;
-    let (head, tail) = out.split_at_mut(whole);
-    each_block(pool, FLAT, head, |rows, out| {
-        dispatch(Sum { inputs, from: rows.start * FLAT, out });
-    });
-    dispatch(Sum { inputs, from: whole, out: tail });
+    flat_blocks(pool, out, |range, out| dispatch(Sum { inputs, from: range.start, out }));
 }
 
 /// `out = a + b`
@@ -42,6 +35,70 @@ pub fn add(pool: &Pool, a: &[f32], b: &[f32], out: &mut [f32]) {
 pub fn add_scaled(factor: f32, x: &[f32], sum: &mut [f32]) {
     assert_eq!(x.len(), sum.len(), "addend against sum");
     dispatch(AddScaled { factor, x, sum });
+}
+
+/// `out = factor * x`, or that added to it, on all threads.
+///
+/// # Panics
+/// Where lengths differ.
+pub fn accumulate(pool: &Pool, factor: f32, x: &[f32], store: Store, out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "addend against sum");
+    flat_blocks(pool, out, |range, out| {
+        let x = &x[range];
+        match store {
+            Store::Over if factor == 1.0 => out.copy_from_slice(x),
+            Store::Over => dispatch(Sum { inputs: &[(factor, x)], from: 0, out }),
+            Store::Add => dispatch(AddScaled { factor, x, sum: out }),
+        }
+    });
+}
+
+/// Zeros, on all threads.
+pub fn clear(pool: &Pool, out: &mut [f32]) {
+    flat_blocks(pool, out, |_, out| out.fill(0.0));
+}
+
+/// Rows side by side: inputs `(values, width)` of as many rows; out `[rows, sum of widths]`.
+///
+/// # Panics
+/// Where lengths do not fit the shapes.
+pub fn concatenate(pool: &Pool, inputs: &[(&[f32], usize)], out: &mut [f32]) {
+    let all: usize = inputs.iter().map(|(_, width)| width).sum();
+    for (values, width) in inputs {
+        let (found, expected) = (values.len() * all, out.len() * width);
+        assert!(found == expected, "rows of {width} among rows of {all} side by side");
+    }
+    each_block(pool, all.max(1), out, |rows, out| {
+        for (row, mut to) in rows.zip(out.chunks_exact_mut(all)) {
+            for (values, width) in inputs {
+                let (own, rest) = to.split_at_mut(*width);
+                own.copy_from_slice(&values[row * width..(row + 1) * width]);
+                to = rest;
+            }
+        }
+    });
+}
+
+/// Adds columns `first..first + width` of `gradient`, rows of `all`, to `sum`, rows of `width`: the
+/// adjoint of [`concatenate`] by one of its inputs.
+///
+/// # Panics
+/// Where lengths do not fit the shapes.
+pub fn add_columns(
+    pool: &Pool,
+    (gradient, all): (&[f32], usize),
+    first: usize,
+    width: usize,
+    sum: &mut [f32],
+) {
+    assert!(first + width <= all, "columns {first} to {} of {all}", first + width);
+    assert_eq!(gradient.len() * width, sum.len() * all, "gradient of rows side by side");
+    let step = (8192 / all.max(1)).max(1);
+    each_block_of(pool, step, width, sum, |rows, sum| {
+        for (row, sum) in rows.zip(sum.chunks_exact_mut(width)) {
+            add_scaled(1.0, &gradient[row * all + first..][..width], sum);
+        }
+    });
 }
 
 /// `out = x / max(|x|, epsilon)` row by row; a zero row stays zero.

@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use crate::Pool;
-use crate::blocks::each_block_of;
+use crate::blocks::{Places, each_block_of};
 use crate::isa::{Isa, Kernel, Simd, dispatch_on};
+use crate::pointwise::add_scaled;
 
 /// How a sequence's rows become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,6 +131,7 @@ fn check(width: usize, offsets: &[usize], skip: &[usize], x: usize) -> usize {
 /// # Panics
 /// Where a length does not fit the shapes.
 pub fn pool_rows_backward(
+    pool: &Pool,
     pooling: Pooling,
     width: usize,
     offsets: &[usize],
@@ -141,30 +143,46 @@ pub fn pool_rows_backward(
     let sequences = check(width, offsets, skip, x.len());
     assert_eq!(gradient.len(), sequences * width, "gradient of [{sequences}, {width}]");
     assert_eq!(x.len(), x_gradient.len(), "input against its gradient in a pooling");
-    for (index, gradient) in gradient.chunks_exact(width).enumerate() {
+    let to = Places::new(x_gradient);
+    pool.run(sequences, &|index| {
         let sequence = Sequence::of(offsets, skip, index);
-        if sequence.rows.is_empty() {
-            continue;
+        let gradient = &gradient[index * width..(index + 1) * width];
+        let rows = sequence.rows.start * width..sequence.rows.end * width;
+        // SAFETY: sequences are disjoint and within the rows.
+        let dx = unsafe { to.slice(rows.clone()) };
+        add_adjoint(pooling, width, &sequence, &x[rows], gradient, dx);
+    });
+}
+
+/// One sequence's adjoint; x and dx are its own rows.
+fn add_adjoint(
+    pooling: Pooling,
+    width: usize,
+    sequence: &Sequence,
+    x: &[f32],
+    gradient: &[f32],
+    dx: &mut [f32],
+) {
+    let begin = sequence.rows.start;
+    let own = |row: usize| (row - begin) * width..(row - begin + 1) * width;
+    if sequence.rows.is_empty() {
+        return;
+    }
+    if let Some(row) = sequence.picked(pooling) {
+        add_scaled(1.0, gradient, &mut dx[own(row)]);
+    } else if pooling == Pooling::Max {
+        for (column, gradient) in gradient.iter().enumerate() {
+            let at = |row: usize| (row - begin) * width + column;
+            let better =
+                |best: usize, row: usize| if x[at(row)] > x[at(best)] { row } else { best };
+            if let Some(best) = sequence.counted().reduce(better) {
+                dx[at(best)] += gradient;
+            }
         }
-        if let Some(row) = sequence.picked(pooling) {
-            let dx = &mut x_gradient[row * width..(row + 1) * width];
-            crate::pointwise::add_scaled(1.0, gradient, dx);
-        } else if pooling == Pooling::Max {
-            for (column, gradient) in gradient.iter().enumerate() {
-                let better = |best: usize, row: usize| {
-                    if x[row * width + column] > x[best * width + column] { row } else { best }
-                };
-                if let Some(best) = sequence.counted().reduce(better) {
-                    x_gradient[best * width + column] += gradient;
-                }
-            }
-        } else {
-            let factor = sequence.factor(pooling);
-            for row in sequence.counted() {
-                let factor = factor * sequence.weight(pooling, row);
-                let dx = &mut x_gradient[row * width..(row + 1) * width];
-                crate::pointwise::add_scaled(factor, gradient, dx);
-            }
+    } else {
+        let factor = sequence.factor(pooling);
+        for row in sequence.counted() {
+            add_scaled(factor * sequence.weight(pooling, row), gradient, &mut dx[own(row)]);
         }
     }
 }

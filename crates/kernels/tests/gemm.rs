@@ -329,7 +329,7 @@ fn gradients_of_weight_and_bias_equal_their_twins() {
                 let (mut dw, mut db) = (dw.clone(), db.clone());
                 let (pool, shape) = (Pool::new(threads), (rows, inputs, outputs));
                 let (dz, x) = (Operand::new(&dz, outputs), Operand::new(&x, inputs));
-                weight_gradient_on(isa, &pool, shape, dz, x, &mut dw, Some(&mut db));
+                weight_gradient_on(isa, &pool, shape, dz, x, (&mut dw, Store::Add), Some(&mut db));
                 let what = format!("{isa} {rows} {inputs} {outputs}, {threads} threads");
                 assert_close(&dw, &expected[0], 2e-5, &what);
                 assert_close(&db, &expected[1], 2e-5, &what);

@@ -319,7 +319,7 @@ fn pool_all(fence: Fence, width: usize) {
         Pooling::Last,
     ] {
         pool_rows(&Pool::new(1), kind, width, &offsets, &skip, &x, &mut out);
-        pool_rows_backward(kind, width, &offsets, &skip, &x, &out, &mut by_x);
+        pool_rows_backward(&Pool::new(1), kind, width, &offsets, &skip, &x, &out, &mut by_x);
         assert!(out.iter().chain(&by_x[..]).all(|y| y.is_finite()));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use contexture_kernels::Pool;
+use contexture_kernels::pointwise::{accumulate, clear};
+use contexture_kernels::{Pool, Store};
 
 use crate::tape::ParameterGradients;
 use crate::{Param, Recycler, Rows, Segments, Weights};
@@ -128,6 +129,8 @@ pub struct Backward<'a> {
     pub kept: &'a Kept,
     pub(crate) inputs: &'a [Arc<Rows>],
     pub(crate) recycler: &'a Recycler,
+    /// For each input the first one that is the same value: they share a gradient.
+    pub(crate) slots: Vec<usize>,
     pub(crate) input_gradients: Vec<Option<Rows>>,
     pub(crate) parameters: &'a mut ParameterGradients,
 }
@@ -145,12 +148,30 @@ impl<'a> Backward<'a> {
 
     /// The gradient by input `index`, of that input's shape: zeros at first, to be added to.
     pub fn input_gradient(&mut self, index: usize) -> &mut Rows {
-        let (input, recycler) = (&self.inputs[index], self.recycler);
-        self.input_gradients[index].get_or_insert_with(|| {
-            let mut zeros = recycler.rows(input.rows(), input.width());
-            zeros.as_mut_slice().fill(0.0);
-            zeros
-        })
+        let pool = self.pool;
+        let (rows, store) = self.open_input_gradient(index);
+        if store == Store::Over {
+            clear(pool, rows.as_mut_slice());
+        }
+        rows
+    }
+
+    /// As [`Backward::input_gradient`] without the zeros: `Store::Over` asks the caller to write
+    /// every element, `Store::Add` to add to what is there.
+    pub fn open_input_gradient(&mut self, index: usize) -> (&mut Rows, Store) {
+        let slot = self.slots[index];
+        let (input, recycler) = (&self.inputs[slot], self.recycler);
+        let gradient = &mut self.input_gradients[slot];
+        let store = if gradient.is_some() { Store::Add } else { Store::Over };
+        (gradient.get_or_insert_with(|| recycler.rows(input.rows(), input.width())), store)
+    }
+
+    /// Adds `factor * addend` to the gradient by input `index`.
+    pub fn add_input_gradient(&mut self, index: usize, factor: f32, addend: &Rows) {
+        let pool = self.pool;
+        let (sum, store) = self.open_input_gradient(index);
+        sum.assert_same_shape(addend, "gradients of one value");
+        accumulate(pool, factor, addend.as_slice(), store, sum.as_mut_slice());
     }
 
     /// Rows with unspecified contents: every element must be written.
@@ -165,6 +186,24 @@ impl<'a> Backward<'a> {
 
     /// The gradient by a parameter, `[rows, width]`: to be added to.
     pub fn parameter_gradient(&mut self, param: Param) -> &mut [f32] {
-        self.parameters.of(param)
+        let pool = self.pool;
+        let (gradient, store) = self.parameters.open(param);
+        if store == Store::Over {
+            clear(pool, gradient);
+        }
+        gradient
+    }
+
+    /// As [`Backward::parameter_gradient`] without the zeros; see
+    /// [`Backward::open_input_gradient`].
+    pub fn open_parameter_gradient(&mut self, param: Param) -> (&mut [f32], Store) {
+        self.parameters.open(param)
+    }
+
+    /// Adds `factor * addend` to the gradient by a parameter.
+    pub fn add_parameter_gradient(&mut self, param: Param, factor: f32, addend: &[f32]) {
+        let pool = self.pool;
+        let (sum, store) = self.parameters.open(param);
+        accumulate(pool, factor, addend, store, sum);
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contexture_kernels::Pool;
+use contexture_kernels::pointwise::accumulate;
+use contexture_kernels::{Pool, Store};
 
 use crate::{Backward, Kept, Op, Param, Recycler, Rows, Segments, Value, Weights};
 
@@ -30,15 +31,15 @@ struct ParameterGradient {
     touched: bool,
 }
 
-/// Gradients by parameter, allocated when first touched.
+/// Gradients by parameter, allocated when first touched, written over when first touched again.
 #[derive(Debug, Default)]
 pub(crate) struct ParameterGradients {
     by_index: Vec<ParameterGradient>,
 }
 
 impl ParameterGradients {
-    /// The gradient of `param`, zeros at first.
-    pub(crate) fn of(&mut self, param: Param) -> &mut [f32] {
+    /// The gradient of `param`: `Store::Over` where its contents are old and must all be written.
+    pub(crate) fn open(&mut self, param: Param) -> (&mut [f32], Store) {
         if self.by_index.len() <= param.index {
             self.by_index.resize_with(param.index + 1, ParameterGradient::default);
         }
@@ -46,8 +47,9 @@ impl ParameterGradients {
         if gradient.values.is_empty() {
             gradient.values = vec![0.0; param.len()];
         }
+        let store = if gradient.touched { Store::Add } else { Store::Over };
         gradient.touched = true;
-        &mut gradient.values
+        (&mut gradient.values, store)
     }
 
     fn touched(&self, param: Param) -> Option<&[f32]> {
@@ -72,7 +74,7 @@ impl Gradients {
     /// By a parameter, to be scaled or clipped; `None` where the loss does not depend on it.
     pub fn parameter_mut(&mut self, param: Param) -> Option<&mut [f32]> {
         self.parameters.touched(param)?;
-        Some(self.parameters.of(param))
+        Some(self.parameters.open(param).0)
     }
 
     /// By a value that entered through `Session::input`; `None` where the loss does not depend
@@ -84,10 +86,8 @@ impl Gradients {
     /// Begins anew; the memory stays for the next pass.
     pub fn clear(&mut self) {
         self.values.clear();
-        for gradient in self.parameters.by_index.iter_mut().filter(|gradient| gradient.touched) {
-            gradient.values.fill(0.0);
-            gradient.touched = false;
-        }
+        // Whoever touches one first writes all of it.
+        self.parameters.by_index.iter_mut().for_each(|gradient| gradient.touched = false);
     }
 
     /// The memory that the parameters' gradients take, in bytes.
@@ -110,12 +110,21 @@ impl Tape {
         let Gradients { parameters, values } = gradients;
         values.clear();
         for (id, seed) in seeds {
-            add_into(values, recycler, id, seed);
+            add_into(pool, values, recycler, id, seed);
         }
         for step in self.steps.into_iter().rev() {
             let Step { op, segments, inputs, output, kept } = step;
             let Some(gradient) = values.remove(&output.0) else { continue };
             let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+            // What later ops have found already is added to, in the order of the walk.
+            let first = |id: &usize| ids.iter().position(|other| other == id).unwrap_or(0);
+            let slots: Vec<usize> = ids.iter().map(first).collect();
+            let mut input_gradients: Vec<Option<Rows>> = vec![None; ids.len()];
+            for &slot in &slots {
+                if let Some(found) = values.remove(&ids[slot]) {
+                    input_gradients[slot] = Some(found);
+                }
+            }
             let mut cx = Backward {
                 weights,
                 pool,
@@ -125,7 +134,8 @@ impl Tape {
                 kept: &kept,
                 inputs: &inputs,
                 recycler,
-                input_gradients: vec![None; inputs.len()],
+                slots,
+                input_gradients,
                 parameters,
             };
             let begun = timings.is_some().then(Instant::now);
@@ -136,7 +146,7 @@ impl Tape {
             let found = cx.input_gradients;
             for (id, found) in ids.into_iter().zip(found) {
                 if let Some(found) = found {
-                    add_into(values, recycler, id, found);
+                    values.insert(id, found);
                 }
             }
             recycler.give_back(gradient);
@@ -147,16 +157,20 @@ impl Tape {
     }
 }
 
-fn add_into(values: &mut HashMap<usize, Rows>, recycler: &Recycler, id: usize, gradient: Rows) {
+fn add_into(
+    pool: &Pool,
+    values: &mut HashMap<usize, Rows>,
+    recycler: &Recycler,
+    id: usize,
+    gradient: Rows,
+) {
     match values.get_mut(&id) {
         None => {
             values.insert(id, gradient);
         }
         Some(sum) => {
             sum.assert_same_shape(&gradient, "gradients of one value");
-            for (a, b) in sum.as_mut_slice().iter_mut().zip(gradient.as_slice()) {
-                *a += b;
-            }
+            accumulate(pool, 1.0, gradient.as_slice(), Store::Add, sum.as_mut_slice());
             recycler.give_back(gradient);
         }
     }

@@ -97,7 +97,7 @@ pub fn matmul_on(
     run(isa, pool, shape, a, b, Epilogue::default(), Target(std::ptr::null_mut()), out);
 }
 
-/// `dw += dz^T x` and `db += sum of the rows of dz`: the gradients of a linear map's weight
+/// `dw = dz^T x` or `dw += dz^T x`, and `db += sum of the rows of dz`: the gradients of a linear map's weight
 /// `[outputs, inputs]` and bias `[outputs]`, from dz `[rows, outputs]` and x `[rows, inputs]`.
 ///
 /// # Panics
@@ -107,7 +107,7 @@ pub fn weight_gradient(
     shape: (usize, usize, usize),
     dz: Operand<'_>,
     x: Operand<'_>,
-    dw: &mut [f32],
+    dw: (&mut [f32], Store),
     db: Option<&mut [f32]>,
 ) {
     weight_gradient_on(Isa::current(), pool, shape, dz, x, dw, db);
@@ -123,7 +123,7 @@ pub fn weight_gradient_on(
     (rows, inputs, outputs): (usize, usize, usize),
     dz: Operand<'_>,
     x: Operand<'_>,
-    dw: &mut [f32],
+    dw: (&mut [f32], Store),
     db: Option<&mut [f32]>,
 ) {
     let sums = db.map_or(std::ptr::null_mut(), |db| {
@@ -131,7 +131,7 @@ pub fn weight_gradient_on(
         db.as_mut_ptr()
     });
     let shape = (outputs, rows, inputs);
-    let out = Output { values: dw, stride: inputs, store: Store::Add };
+    let out = Output { values: dw.0, stride: inputs, store: dw.1 };
     run(isa, pool, shape, dz.transposed(), x, Epilogue::default(), Target(sums), out);
 }
 

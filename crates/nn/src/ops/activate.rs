@@ -2,7 +2,8 @@
 //!
 //! x, y `[tokens, width]`. Nothing is kept. Cost: one pass.
 
-use contexture_kernels::activation::{Activation, activate, activate_backward};
+use contexture_kernels::activated::{activate_adjoint, activate_to};
+use contexture_kernels::activation::Activation;
 
 use crate::{Backward, Forward, Op, Rows};
 
@@ -21,16 +22,14 @@ impl Op for Activate {
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let x = cx.input(0);
         let mut out = cx.rows(x.rows(), x.width());
-        out.as_mut_slice().copy_from_slice(x.as_slice());
-        activate(self.activation, out.as_mut_slice());
+        activate_to(cx.pool, self.activation, x.as_slice(), out.as_mut_slice());
         out
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let mut gradient = cx.gradient.as_slice().to_vec();
-        activate_backward(self.activation, cx.input(0).as_slice(), &mut gradient);
-        let sum = cx.input_gradient(0).as_mut_slice();
-        sum.iter_mut().zip(gradient).for_each(|(sum, part)| *sum += part);
+        let (pool, x, gradient) = (cx.pool, cx.input(0).as_slice(), cx.gradient.as_slice());
+        let (sum, store) = cx.open_input_gradient(0);
+        activate_adjoint(pool, self.activation, x, gradient, store, sum.as_mut_slice());
     }
 }
 

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use contexture_kernels::gemm::{self, Epilogue, Operand, Output, Store};
-use contexture_kernels::pointwise::add_scaled;
+use contexture_kernels::pointwise::clear;
 use contexture_kernels::softmax::{Smoothed, cross_entropy};
 
 use crate::{Backward, Forward, Op, Param, Rows};
@@ -71,7 +71,7 @@ impl Op for CrossEntropy {
         let mut losses = cx.rows(x.rows(), 1);
         let mut gradients = cx.keeps().then(|| {
             let mut dw = cx.rows(classes, hidden);
-            dw.as_mut_slice().fill(0.0);
+            clear(cx.pool, dw.as_mut_slice());
             let mut db = cx.rows(1, classes);
             db.as_mut_slice().fill(0.0);
             (cx.rows(x.rows(), hidden), dw, db)
@@ -99,7 +99,8 @@ impl Op for CrossEntropy {
                 let (dz, w) = (Operand::new(z, stride), Operand::new(weight, hidden));
                 let dx = Output { values: dx, stride: hidden, store: Store::Over };
                 gemm::matmul(cx.pool, (rows, classes, hidden), dz, w, dx);
-                let (dw, db) = (dw.as_mut_slice(), Some(db.as_mut_slice()));
+                let dw = (dw.as_mut_slice(), Store::Add);
+                let db = Some(db.as_mut_slice());
                 let own = Operand::new(own, hidden);
                 gemm::weight_gradient(cx.pool, (rows, hidden, classes), dz, own, dw, db);
             }
@@ -122,10 +123,10 @@ impl Op for CrossEntropy {
         let factor = if seed == self.seed { 1.0 } else { seed / self.seed };
         assert!(factor.is_finite(), "a cross entropy made for seed {} got {seed}", self.seed);
         let [dx, dw, db] = &kept.rows[..] else { panic!("a cross entropy keeps three arrays") };
-        add_scaled(factor, dx.as_slice(), cx.input_gradient(0).as_mut_slice());
-        add_scaled(factor, dw.as_slice(), cx.parameter_gradient(self.weight));
+        cx.add_input_gradient(0, factor, dx);
+        cx.add_parameter_gradient(self.weight, factor, dw.as_slice());
         if let Some(bias) = self.bias {
-            add_scaled(factor, db.as_slice(), cx.parameter_gradient(bias));
+            cx.add_parameter_gradient(bias, factor, db.as_slice());
         }
     }
 }

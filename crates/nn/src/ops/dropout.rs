@@ -4,6 +4,9 @@
 //! `[tokens, hidden]`. The mask is a function of the seed and the value's number, so that nothing
 //! is kept and threads do not matter. Cost: one pass.
 
+use contexture_kernels::Store;
+use contexture_kernels::dropout::dropout;
+
 use crate::{Backward, Forward, Op, Rows};
 
 /// Zeros at random, while training only.
@@ -15,18 +18,6 @@ pub struct Dropout {
     pub seed: u64,
 }
 
-impl Dropout {
-    /// What value number `index` is multiplied with.
-    fn factor(&self, index: usize) -> f32 {
-        // Steele, Lea and Flood 2014, with the counter in place of the state.
-        let mut z = self.seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let uniform = ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32;
-        if uniform < self.rate { 0.0 } else { 1.0 / (1.0 - self.rate) }
-    }
-}
-
 impl Op for Dropout {
     fn name(&self) -> &'static str {
         "dropout"
@@ -35,25 +26,22 @@ impl Op for Dropout {
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let x = cx.input(0);
         let mut out = cx.rows(x.rows(), x.width());
-        if cx.keeps() {
-            let values = out.as_mut_slice().iter_mut().zip(x.as_slice());
-            values.enumerate().for_each(|(index, (y, x))| *y = x * self.factor(index));
-        } else {
-            out.as_mut_slice().copy_from_slice(x.as_slice());
-        }
+        let rate = if cx.keeps() { self.rate } else { 0.0 };
+        dropout(cx.pool, rate, self.seed, x.as_slice(), Store::Over, out.as_mut_slice());
         out
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let gradient = cx.gradient.as_slice();
-        let sum = cx.input_gradient(0).as_mut_slice();
-        let values = sum.iter_mut().zip(gradient).enumerate();
-        values.for_each(|(index, (sum, part))| *sum += part * self.factor(index));
+        let (pool, gradient) = (cx.pool, cx.gradient.as_slice());
+        let (sum, store) = cx.open_input_gradient(0);
+        dropout(pool, self.rate, self.seed, gradient, store, sum.as_mut_slice());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use contexture_kernels::Pool;
+
     use super::*;
     use crate::check_gradients;
 
@@ -66,11 +54,12 @@ mod tests {
 
     #[test]
     fn the_rate_is_kept_and_the_mean_stays() {
-        let op = Dropout { rate: 0.1, seed: 77 };
         let n = 100_000;
-        let zeros = (0..n).filter(|&index| op.factor(index) == 0.0).count();
+        let mut out = vec![0.0; n];
+        dropout(&Pool::new(2), 0.1, 77, &vec![1.0; n], Store::Over, &mut out);
+        let zeros = out.iter().filter(|y| **y == 0.0).count();
         assert!((9_700..10_300).contains(&zeros), "{zeros}");
-        let mean = (0..n).map(|index| f64::from(op.factor(index))).sum::<f64>() / n as f64;
+        let mean = out.iter().map(|y| f64::from(*y)).sum::<f64>() / n as f64;
         assert!((mean - 1.0).abs() < 5e-3, "{mean}");
     }
 }

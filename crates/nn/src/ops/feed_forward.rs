@@ -13,10 +13,12 @@
 //! - `dx = dz W1`, `dW1 = dz^T x`, `db1 = sum of the rows of dz`
 //! - `dresidual = g`
 
-use contexture_kernels::activation::{self, Activation};
+use contexture_kernels::Store;
+use contexture_kernels::activated::{activate_both, activate_to, gate, gate_both};
+use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{self, Epilogue};
 
-use super::linear::{add, add_input_gradient, add_parameter_gradients, map};
+use super::linear::{add_input_gradient, add_parameter_gradients, map, product};
 use crate::{Backward, Forward, Matrix, Op, Param, Rows};
 
 /// The position-wise feed-forward network. Inputs: x, and a residual where there is one.
@@ -61,7 +63,11 @@ impl Op for FeedForward {
         let epilogue = Epilogue { bias: first_bias, ..Epilogue::default() };
         map(cx.pool, cx.weights, self.first, x, &epilogue, &mut z);
         let mut inner = cx.rows(x.rows(), self.second.width);
-        self.activate(&z, &mut inner);
+        let (from, to) = (z.as_slice(), inner.as_mut_slice());
+        match self.gated {
+            true => gate(cx.pool, self.activation, self.second.width, from, to),
+            false => activate_to(cx.pool, self.activation, from, to),
+        }
         let epilogue = Epilogue { bias: second_bias, residual, ..Epilogue::default() };
         map(cx.pool, cx.weights, self.second, &inner, &epilogue, &mut y);
         cx.give_back(inner);
@@ -70,63 +76,30 @@ impl Op for FeedForward {
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let (x, g, z) = (cx.input(0), cx.gradient, &cx.kept.rows[0]);
+        let (pool, x, g, z) = (cx.pool, cx.input(0), cx.gradient, &cx.kept.rows[0]);
         if cx.input_count() > 1 {
-            add(cx.input_gradient(1), g);
+            cx.add_input_gradient(1, 1.0, g);
         }
-        let mut inner = Rows::zeros(x.rows(), self.second.width);
-        self.activate(z, &mut inner);
-        add_parameter_gradients(cx, self.second, self.second_bias, &inner, g);
-        // The inner values have served; their gradient takes their place.
-        let mut d_inner = inner;
-        d_inner.as_mut_slice().fill(0.0);
-        add_input_gradient(cx.pool, cx.weights, self.second, g, &mut d_inner);
-        let dz = self.activate_backward(z, d_inner);
+        let mut du = cx.rows(x.rows(), self.second.width);
+        product(pool, cx.weights, self.second, g, Store::Over, &mut du);
+        // One pass over z for both: the inner values anew, and dz.
+        let mut u = cx.rows(x.rows(), self.second.width);
+        let (by_u, to) = (du.as_mut_slice(), u.as_mut_slice());
+        let dz = if self.gated {
+            let mut dz = cx.rows(z.rows(), z.width());
+            let (width, by_z) = (self.second.width, dz.as_mut_slice());
+            gate_both(pool, self.activation, width, z.as_slice(), by_u, to, by_z);
+            cx.give_back(du);
+            dz
+        } else {
+            activate_both(pool, self.activation, z.as_slice(), by_u, to);
+            du
+        };
+        add_parameter_gradients(cx, self.second, self.second_bias, &u, g);
+        cx.give_back(u);
         add_parameter_gradients(cx, self.first, self.first_bias, x, &dz);
-        let (pool, weights) = (cx.pool, cx.weights);
-        add_input_gradient(pool, weights, self.first, &dz, cx.input_gradient(0));
-    }
-}
-
-impl FeedForward {
-    /// `u = act(z)`; gated: `u = act(z_a) * z_b`.
-    fn activate(&self, z: &Rows, inner: &mut Rows) {
-        let width = inner.width();
-        if !self.gated {
-            inner.as_mut_slice().copy_from_slice(z.as_slice());
-            return activation::activate(self.activation, inner.as_mut_slice());
-        }
-        for row in 0..z.rows() {
-            let (z_a, z_b) = z.row(row).split_at(width);
-            let u = inner.row_mut(row);
-            u.copy_from_slice(z_a);
-            activation::activate(self.activation, u);
-            for (u, z_b) in u.iter_mut().zip(z_b) {
-                *u *= z_b;
-            }
-        }
-    }
-
-    /// `dz` from `z` and `du`.
-    fn activate_backward(&self, z: &Rows, mut du: Rows) -> Rows {
-        if !self.gated {
-            activation::activate_backward(self.activation, z.as_slice(), du.as_mut_slice());
-            return du;
-        }
-        let width = du.width();
-        let mut dz = Rows::zeros(z.rows(), z.width());
-        for row in 0..z.rows() {
-            let (z_a, z_b) = z.row(row).split_at(width);
-            let (dz_a, dz_b) = dz.row_mut(row).split_at_mut(width);
-            dz_b.copy_from_slice(z_a);
-            activation::activate(self.activation, dz_b);
-            for (i, du) in du.row(row).iter().enumerate() {
-                dz_a[i] = du * z_b[i];
-                dz_b[i] *= du;
-            }
-            activation::activate_backward(self.activation, z_a, dz_a);
-        }
-        dz
+        add_input_gradient(cx, self.first, &dz);
+        cx.give_back(dz);
     }
 }
 

@@ -12,10 +12,11 @@
 //! - `db = sum of the rows of dz`
 //! - `dresidual = g`
 
-use contexture_kernels::Pool;
-use contexture_kernels::activation::{self, Activation};
-use contexture_kernels::gemm::{self, Epilogue, Operand, Output, Store};
-use contexture_kernels::pointwise::add_scaled;
+use contexture_kernels::activated::{activate_adjoint, activate_to};
+use contexture_kernels::activation::Activation;
+use contexture_kernels::gemm::{self, Epilogue, Operand, Output};
+use contexture_kernels::pointwise::accumulate;
+use contexture_kernels::{Pool, Store};
 
 use crate::{Backward, Forward, Matrix, Op, Param, Rows, Weights};
 
@@ -51,32 +52,31 @@ impl Op for Linear {
             return y;
         }
         let only_bias = Epilogue { bias: epilogue.bias, ..Epilogue::default() };
-        map(cx.pool, cx.weights, self.weight, x, &only_bias, &mut y);
         let mut z = cx.rows(y.rows(), y.width());
-        z.as_mut_slice().copy_from_slice(y.as_slice());
+        map(cx.pool, cx.weights, self.weight, x, &only_bias, &mut z);
+        activate_to(cx.pool, self.activation, z.as_slice(), y.as_mut_slice());
         cx.keep(z);
-        let rest = Epilogue { bias: None, ..epilogue };
-        let (rows, width) = (y.rows(), y.width());
-        rest.apply(cx.pool, rows, width, y.as_mut_slice());
+        if let Some(residual) = residual {
+            accumulate(cx.pool, 1.0, residual.as_slice(), Store::Add, y.as_mut_slice());
+        }
         y
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let (x, g) = (cx.input(0), cx.gradient);
+        let (pool, x, g) = (cx.pool, cx.input(0), cx.gradient);
         if cx.input_count() > 1 {
-            add(cx.input_gradient(1), g);
+            cx.add_input_gradient(1, 1.0, g);
         }
-        let mut dz = g.clone();
-        if self.activation != Activation::Identity {
-            activation::activate_backward(
-                self.activation,
-                cx.kept.rows[0].as_slice(),
-                dz.as_mut_slice(),
-            );
+        if self.activation == Activation::Identity {
+            add_parameter_gradients(cx, self.weight, self.bias, x, g);
+            return add_input_gradient(cx, self.weight, g);
         }
+        let mut dz = cx.rows(g.rows(), g.width());
+        let (z, to) = (cx.kept.rows[0].as_slice(), dz.as_mut_slice());
+        activate_adjoint(pool, self.activation, z, g.as_slice(), Store::Over, to);
         add_parameter_gradients(cx, self.weight, self.bias, x, &dz);
-        let (pool, weights) = (cx.pool, cx.weights);
-        add_input_gradient(pool, weights, self.weight, &dz, cx.input_gradient(0));
+        add_input_gradient(cx, self.weight, &dz);
+        cx.give_back(dz);
     }
 }
 
@@ -122,37 +122,37 @@ pub(super) fn add_parameter_gradients(
         db.as_mut_slice().fill(0.0);
     }
     let sums = db.as_mut().map(Rows::as_mut_slice);
-    let dw = cx.parameter_gradient(weight);
+    let dw = cx.open_parameter_gradient(weight);
     gemm::weight_gradient(pool, shape, operand(dz), operand(x), dw, sums);
     if let (Some(bias), Some(db)) = (bias, db) {
-        add_scaled(1.0, db.as_slice(), cx.parameter_gradient(bias));
+        cx.add_parameter_gradient(bias, 1.0, db.as_slice());
         cx.give_back(db);
     }
 }
 
-/// `dx += dz W`
-pub(super) fn add_input_gradient(
+/// `dx += dz W` for input 0.
+pub(super) fn add_input_gradient(cx: &mut Backward<'_>, weight: Param, dz: &Rows) {
+    let (pool, weights) = (cx.pool, cx.weights);
+    let (dx, store) = cx.open_input_gradient(0);
+    product(pool, weights, weight, dz, store, dx);
+}
+
+/// `out = dz W`, or that added to it.
+pub(super) fn product(
     pool: &Pool,
     weights: &Weights,
     weight: Param,
     dz: &Rows,
-    dx: &mut Rows,
+    store: Store,
+    out: &mut Rows,
 ) {
     let w = Operand::new(weights.plain(weight), weight.width);
-    let out = Output { values: dx.as_mut_slice(), stride: weight.width, store: Store::Add };
+    let out = Output { values: out.as_mut_slice(), stride: weight.width, store };
     gemm::matmul(pool, (dz.rows(), weight.rows, weight.width), operand(dz), w, out);
 }
 
 fn operand(rows: &Rows) -> Operand<'_> {
     Operand::new(rows.as_slice(), rows.width())
-}
-
-/// `sum += addend`
-pub(super) fn add(sum: &mut Rows, addend: &Rows) {
-    sum.assert_same_shape(addend, "gradients of a residual");
-    for (sum, addend) in sum.as_mut_slice().iter_mut().zip(addend.as_slice()) {
-        *sum += addend;
-    }
 }
 
 #[cfg(test)]

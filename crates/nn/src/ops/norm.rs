@@ -56,8 +56,7 @@ impl Op for LayerNorm {
         );
         let sums = [(Some(self.weight), weight), (self.bias, bias)];
         for (param, part) in sums.iter().filter_map(|(param, part)| Some(((*param)?, part))) {
-            let sum = cx.parameter_gradient(param);
-            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            cx.add_parameter_gradient(param, 1.0, part);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use contexture_kernels::pointwise::{normalize, normalize_backward};
+use contexture_kernels::pointwise::{add_columns, concatenate, normalize, normalize_backward};
 use contexture_kernels::pooling::{pool_rows, pool_rows_backward};
 
 use crate::{Backward, Forward, Op, Rows};
@@ -37,8 +37,9 @@ impl Op for Pool {
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let (x, gradient, segments) = (cx.input(0), cx.gradient, cx.segments);
+        let (pool, x, gradient, segments) = (cx.pool, cx.input(0), cx.gradient, cx.segments);
         pool_rows_backward(
+            pool,
             self.pooling,
             x.width(),
             segments.offsets(),
@@ -63,29 +64,22 @@ impl Op for Concatenate {
         let inputs = cx.inputs();
         let rows = inputs[0].rows();
         let mut out = cx.rows(rows, inputs.iter().map(|input| input.width()).sum());
-        for row in 0..rows {
-            let mut to = out.row_mut(row);
-            for input in inputs {
-                assert_eq!(input.rows(), rows, "rows of concatenated inputs");
-                let (own, rest) = to.split_at_mut(input.width());
-                own.copy_from_slice(input.row(row));
-                to = rest;
-            }
+        for input in inputs {
+            assert_eq!(input.rows(), rows, "rows of concatenated inputs");
         }
+        let parts: Vec<_> = inputs.iter().map(|rows| (rows.as_slice(), rows.width())).collect();
+        concatenate(cx.pool, &parts, out.as_mut_slice());
         out
     }
 
     fn backward(&self, cx: &mut Backward<'_>) {
-        let gradient = cx.gradient;
+        let (pool, gradient) = (cx.pool, (cx.gradient.as_slice(), cx.gradient.width()));
         let mut begin = 0;
         for index in 0..cx.input_count() {
             let sum = cx.input_gradient(index);
-            let end = begin + sum.width();
-            for row in 0..sum.rows() {
-                let part = &gradient.row(row)[begin..end];
-                sum.row_mut(row).iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            }
-            begin = end;
+            let width = sum.width();
+            add_columns(pool, gradient, begin, width, sum.as_mut_slice());
+            begin += width;
         }
     }
 }

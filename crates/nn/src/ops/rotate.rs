@@ -4,7 +4,6 @@
 //! qkv and y `[tokens, 3 * heads * head_width]`. The adjoint turns back; nothing is kept. Cost:
 //! one copy and three operations for each value that turns.
 
-use contexture_kernels::pointwise::add_scaled;
 use contexture_kernels::rotary::{Rotation, Turn, rotate};
 
 use crate::{Backward, Forward, Op, Rows};
@@ -48,9 +47,11 @@ impl Op for Rotate {
     fn backward(&self, cx: &mut Backward<'_>) {
         let offsets = cx.segments.offsets();
         let gradient = cx.gradient.as_slice();
-        let mut back = vec![0.0; gradient.len()];
-        rotate(cx.pool, &self.rotation(), Turn::Back, offsets, gradient, &mut back);
-        add_scaled(1.0, &back, cx.input_gradient(0).as_mut_slice());
+        let mut back = cx.rows(cx.gradient.rows(), cx.gradient.width());
+        let to = back.as_mut_slice();
+        rotate(cx.pool, &self.rotation(), Turn::Back, offsets, gradient, to);
+        cx.add_input_gradient(0, 1.0, &back);
+        cx.give_back(back);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use contexture_kernels::pointwise::{add_scaled, weighted_sum};
+use contexture_kernels::pointwise::weighted_sum;
 
 use crate::{Backward, Forward, Op, Rows};
 
@@ -43,7 +43,7 @@ fn forward(cx: &mut Forward<'_>, weights: &[f32]) -> Rows {
 fn backward(cx: &mut Backward<'_>, weights: &[f32]) {
     let gradient = cx.gradient;
     for (index, weight) in weights.iter().enumerate() {
-        add_scaled(*weight, gradient.as_slice(), cx.input_gradient(index).as_mut_slice());
+        cx.add_input_gradient(index, *weight, gradient);
     }
 }
 
