@@ -164,9 +164,12 @@ pub enum VectorFault {
     /// The line could not be read.
     #[error("cannot be read: {0}")]
     Read(std::io::Error),
-    /// The line is not UTF-8 where its word or its numbers stand.
-    #[error("expected UTF-8, found other bytes")]
-    NotText,
+    /// A line beyond all bounds.
+    #[error("expected a word and its numbers, found a line of more than {limit} bytes")]
+    TooLong {
+        /// The bound, in bytes.
+        limit: u64,
+    },
     /// No word, or a word without numbers.
     #[error("expected a word and its numbers, found {found:?}")]
     NoNumbers {

@@ -18,6 +18,7 @@ mod frame;
 mod library;
 mod tokenizer;
 pub mod training;
+mod vectors;
 mod wordpiece;
 mod words;
 
@@ -25,4 +26,5 @@ pub use encoding::{Encoding, Span};
 pub use error::{TextError, VectorFault};
 pub use fit::{Overflow, Piece};
 pub use tokenizer::{SpecialTokens, Tokenizer};
+pub use vectors::{VectorCounts, WordVectors};
 pub use words::{align, join_words, words};

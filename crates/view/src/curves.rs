@@ -221,19 +221,18 @@ pub(crate) fn thin_extremes(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
     kept
 }
 
-/// At most `most` points: the mean of each stretch of the curve.
+/// At most `most` points: the mean of each stretch of the curve, and both ends.
 pub(crate) fn thin_means(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
     if points.len() <= most {
         return points.to_vec();
     }
-    stretches(points, most)
-        .map(|stretch| {
-            let known: Vec<&[f64; 2]> = stretch.iter().filter(|p| p[1].is_finite()).collect();
-            let mean =
-                |axis: usize| known.iter().map(|p| p[axis]).sum::<f64>() / known.len() as f64;
-            if known.is_empty() { [stretch[0][0], f64::NAN] } else { [mean(0), mean(1)] }
-        })
-        .collect()
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
+    let means = stretches(&points[1..points.len() - 1], most.saturating_sub(2)).map(|stretch| {
+        let known: Vec<&[f64; 2]> = stretch.iter().filter(|p| p[1].is_finite()).collect();
+        let mean = |axis: usize| known.iter().map(|p| p[axis]).sum::<f64>() / known.len() as f64;
+        if known.is_empty() { [stretch[0][0], f64::NAN] } else { [mean(0), mean(1)] }
+    });
+    [*first].into_iter().chain(means).chain([*last]).collect()
 }
 
 /// The points in `count` stretches of as equal a length as can be.
@@ -242,8 +241,8 @@ fn stretches(points: &[[f64; 2]], count: usize) -> impl Iterator<Item = &[[f64; 
     (0..count).map(move |n| &points[n * points.len() / count..(n + 1) * points.len() / count])
 }
 
-/// The mean over the points around each, a fiftieth of them, fewer towards the ends so that a
-/// steep beginning stays where it is.
+/// The mean over the points around each, a fiftieth of them: fewer on both sides at the beginning,
+/// so that its steep descent stays where it is, and fewer after the point at the end.
 pub(crate) fn smooth(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let widest = points.len() / 100;
     let mut sums = vec![(0.0, 0u32)];
@@ -255,8 +254,9 @@ pub(crate) fn smooth(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
         sums.push((sum, count));
     }
     let mean = |(at, point): (usize, &[f64; 2])| {
-        let half = widest.min(at).min(points.len() - 1 - at);
-        let (from, to) = (sums[at - half], sums[at + half + 1]);
+        let half = widest.min(at);
+        let after = half.min(points.len() - 1 - at);
+        let (from, to) = (sums[at - half], sums[at + after + 1]);
         let value = if point[1].is_finite() {
             (to.0 - from.0) / f64::from(to.1 - from.1)
         } else {
@@ -292,7 +292,7 @@ mod tests {
         assert!(means.iter().all(|point| point[1].abs() < 1.0));
         assert_eq!(thin_extremes(&wave(10), 1000), wave(10));
         for count in 0..5 {
-            assert_eq!(thin_means(&wave(count), 2).len(), count.min(2));
+            assert_eq!(thin_means(&wave(count), 3).len(), count.min(3));
             assert!(thin_extremes(&wave(count), 4).len() <= 4);
         }
     }
@@ -303,6 +303,7 @@ mod tests {
             (0..1000).map(|n| [n as f64, n as f64 + if n % 2 == 0 { 5.0 } else { -5.0 }]).collect();
         let smooth = smooth(&points);
         assert_eq!(smooth[0], points[0]);
+        assert!((smooth[999][1] - 994.0).abs() < 1.0, "{:?}", smooth[999]);
         for n in 10..990 {
             assert!((smooth[n][1] - n as f64).abs() < 0.6, "{n}: {}", smooth[n][1]);
         }

@@ -53,7 +53,7 @@ pub(crate) fn heat_map(heat: &Heat, width: f64, height: f64) -> [String; 3] {
     );
     let rows = Scale::linear([0.0, heat.rows as f64].into_iter(), Fit::Tight, 6);
     let columns = Scale::linear([0.0, heat.columns as f64].into_iter(), Fit::Tight, 6);
-    let (left, top, bottom) = (56.0, 44.0, height - 42.0);
+    let (left, top, bottom) = (50.0, 44.0, height - 42.0);
     let right = width - 84.0;
     let mut out = format!("<text class=\"head\" x=\"2\" y=\"15\">{}</text>\n", escape(&title));
     out.push_str(&image(&png(&cells, end), (left, top), (right - left, bottom - top)));

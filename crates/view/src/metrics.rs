@@ -103,6 +103,15 @@ impl CurveKind {
         }
     }
 
+    /// The measure alone, where the title stands beside it.
+    pub(crate) fn measure(&self) -> &str {
+        match self {
+            CurveKind::Loss | CurveKind::Objective(_) => "loss",
+            CurveKind::HeldOut(name) => name,
+            _ => "",
+        }
+    }
+
     fn value(&self, point: &Point) -> Option<f64> {
         match self {
             CurveKind::Loss => Some(point.loss),
@@ -172,10 +181,9 @@ impl CurveKind {
         let least = values().fold(f64::INFINITY, f64::min);
         let most = values().fold(f64::NEG_INFINITY, f64::max);
         let log = match self {
-            CurveKind::Loss | CurveKind::Objective(_) | CurveKind::GradientNorm => {
-                least > 0.0 && most / least >= 30.0
-            }
-            _ => false,
+            CurveKind::HeldOut(name) if name != "loss" => false,
+            CurveKind::LearningRate | CurveKind::Speed | CurveKind::PeakShare => false,
+            _ => least > 0.0 && most / least >= 3.0,
         };
         let fit = match self {
             CurveKind::LearningRate | CurveKind::Speed | CurveKind::PeakShare => Fit::Zero,

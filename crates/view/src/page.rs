@@ -37,8 +37,8 @@ fn page_rules() -> String {
          font-variant-numeric:tabular-nums}}th{{font-weight:600}}\
          th:first-child,td:first-child{{text-align:left}}\
          .runs{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0}}\
-         .runs li{{overflow-wrap:anywhere}}.runs span{{display:inline-block;width:20px;height:4px;\
-         border-radius:2px;margin-right:7px;vertical-align:middle}}\
+         .runs li{{overflow-wrap:anywhere}}.runs svg{{margin-right:7px;vertical-align:middle}}\
+         .runs path{{stroke-width:3.5}}\
          .axes{{display:inline;color:#555;margin-right:8px}}\
          input[type=radio]+label{{margin-right:14px}}.plots{{margin-top:12px}}{}\
          .cursor{{stroke:#888;stroke-dasharray:3 3}}\

@@ -22,6 +22,8 @@ pub(crate) const FONT: &str =
 
 /// An average character's width at the font's size of 13.
 const CHARACTER: f64 = 7.0;
+/// A digit's, in the widest of the fonts.
+const DIGIT: f64 = 8.3;
 const LEGEND_LINE: f64 = 19.0;
 const LEGEND_NAME: usize = 44;
 
@@ -126,8 +128,8 @@ impl Plot {
         let widest = self.y.ticks.iter().map(|t| t.1.chars().count()).max().unwrap_or(1);
         let legend = self.legend_places().last().map_or(0.0, |last| last.2 + 6.0);
         Frame {
-            left: widest as f64 * CHARACTER + 10.0,
-            right: self.width - 14.0,
+            left: widest as f64 * DIGIT + 8.0,
+            right: self.width - 16.0,
             top: legend.max(self.head()) + 24.0,
             bottom: self.height - 42.0,
         }
@@ -199,7 +201,7 @@ impl Plot {
                 pixels(frame.top),
                 pixels(frame.bottom)
             ));
-            let half = name.chars().count() as f64 * CHARACTER / 2.0;
+            let half = name.chars().count() as f64 * DIGIT / 2.0;
             let at = x.min(self.width - half - 1.0).max(half);
             if at - half < free {
                 continue;
@@ -220,22 +222,16 @@ impl Plot {
             pixels(frame.bottom),
             pixels(frame.right)
         ));
-        let log = |scale: &Scale| if scale.log { ", log scale" } else { "" };
-        out.push_str(&format!(
-            "<text class=\"name\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}{}{}</text>\n",
-            pixels((frame.left + frame.right) / 2.0),
-            pixels(self.height - 7.0),
-            escape(&self.x_name),
-            self.x.unit,
-            log(&self.x)
-        ));
-        out.push_str(&format!(
-            "<text class=\"name\" x=\"2\" y=\"{}\">{}{}{}</text>\n",
-            pixels(frame.top - 10.0),
-            escape(&self.y_name),
-            self.y.unit,
-            log(&self.y)
-        ));
+        let middle = pixels((frame.left + frame.right) / 2.0);
+        let x =
+            format!("text-anchor=\"middle\" x=\"{middle}\" y=\"{}\"", pixels(self.height - 7.0));
+        let y = format!("x=\"2\" y=\"{}\"", pixels(frame.top - 10.0));
+        for (place, name, scale) in [(x, &self.x_name, &self.x), (y, &self.y_name, &self.y)] {
+            let log = if scale.log { "log scale" } else { "" };
+            let comma = if scale.log && !name.is_empty() { ", " } else { "" };
+            let name = escape(&format!("{name}{}{comma}{log}", scale.unit));
+            out.push_str(&format!("<text class=\"name\" {place}>{name}</text>\n"));
+        }
     }
 
     fn draw_curve(&self, curve: &Curve, frame: &Frame, out: &mut String) {
@@ -297,7 +293,7 @@ impl Frame {
 }
 
 /// The dashes of a colour that is used again.
-fn dash(colour: usize) -> String {
+pub(crate) fn dash(colour: usize) -> String {
     match DASHES[colour / COLOURS % DASHES.len()] {
         "" => String::new(),
         dashes => format!(" stroke-dasharray=\"{dashes}\""),

@@ -7,7 +7,7 @@
     const [log, low, high, from, to] = text.split(" ").map(Number);
     return function (pixel) {
       const share = (pixel - from) / (to - from);
-      if (log === 1) { return low * Math.pow(high / low, share); }
+      if (log === 1) { return Math.exp(Math.log(low) * (1 - share) + Math.log(high) * share); }
       return low + share * (high - low);
     };
   }

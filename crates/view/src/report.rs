@@ -6,7 +6,7 @@ use crate::curves::RunCurves;
 use crate::markup::{duration, escape, figure, whole};
 use crate::metrics::{Against, CurveKind, MOST_POINTS, MOST_RAW};
 use crate::page::page;
-use crate::plot::{COLOURS, rules, svg};
+use crate::plot::{COLOURS, dash, rules, svg};
 
 const SIZE: (f64, f64) = (480.0, 300.0);
 const DOCUMENT_SIZE: (f64, f64) = (760.0, 440.0);
@@ -47,7 +47,7 @@ pub fn run_report(runs: &[RunCurves]) -> String {
 pub fn curves_svg(runs: &[RunCurves], kind: &CurveKind, against: Against) -> String {
     let mut plot = kind.plot(runs, against, DOCUMENT_SIZE);
     plot.title = kind.title();
-    plot.y_name = kind.title().to_lowercase();
+    plot.y_name = kind.measure().to_owned();
     plot.legend = true;
     let (width, height) = (DOCUMENT_SIZE.0 + 24.0, DOCUMENT_SIZE.1 + 20.0);
     let content = format!(
@@ -61,7 +61,12 @@ pub fn curves_svg(runs: &[RunCurves], kind: &CurveKind, against: Against) -> Str
 
 fn legend(runs: &[RunCurves]) -> String {
     let item = |(n, run): (usize, &RunCurves)| {
-        format!("<li><span class=\"b{}\"></span>{}</li>\n", n % COLOURS, escape(&run.name))
+        let line = format!("<path class=\"line c{}\"{} d=\"M0 4h26\"/>", n % COLOURS, dash(n));
+        let name = escape(&run.name);
+        format!(
+            "<li><svg width=\"26\" height=\"8\" viewBox=\"0 0 26 8\" aria-hidden=\"true\">\
+             {line}</svg>{name}</li>\n"
+        )
     };
     let items: String = runs.iter().enumerate().map(item).collect();
     format!("<ul class=\"runs\" aria-label=\"Runs\">\n{items}</ul>\n")
@@ -148,8 +153,8 @@ fn row(run: &RunCurves, held: &BTreeSet<&str>) -> Vec<String> {
         cells.push(count(best.map(|(_, step)| step)));
     }
     for name in held {
-        let values = run.held_out.iter().filter_map(|held| held.values.get(*name));
-        cells.push(number(values.last().copied()));
+        let mut values = run.held_out.iter().filter_map(|held| held.values.get(*name));
+        cells.push(number(values.next_back().copied()));
     }
     let mean = |of: &dyn Fn(&crate::curves::Point) -> Option<f64>| {
         let known: Vec<f64> = run.points.iter().filter_map(of).filter(|v| v.is_finite()).collect();

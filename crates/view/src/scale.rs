@@ -53,7 +53,7 @@ impl Scale {
         let Some((mut low, mut high)) = bounds(values.filter(|v| *v > 0.0)) else {
             return Self::linear(std::iter::empty(), fit, 5);
         };
-        let decades = (high / low).log10();
+        let decades = high.log10() - low.log10();
         // Within one decade, steps of a linear axis serve better than 1, 2 and 5.
         if decades < 1.0 {
             let fit = if fit == Fit::Tight { Fit::Tight } else { Fit::Ticks };
@@ -74,6 +74,7 @@ impl Scale {
             .flat_map(|exponent| {
                 steps.iter().map(move |s| (s * 10f64.powi(exponent), exponent, *s))
             })
+            .filter(|mark| mark.0.is_normal())
             .collect();
         if fit != Fit::Tight {
             let near = 1.0 + 1e-9;
@@ -92,7 +93,8 @@ impl Scale {
     /// Where a value lies between low (0) and high (1); beyond the ends at the ends.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let share = if self.log {
-            (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln()
+            let low = self.low.ln();
+            (value.max(f64::MIN_POSITIVE).ln() - low) / (self.high.ln() - low)
         } else {
             (value - self.low) / (self.high - self.low)
         };

@@ -5,7 +5,7 @@
 //! as it meets them, and, among equal counts, the rank of a pair that it merged twice. The first
 //! is settled by giving it the letters beforehand, the second by [`settle`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -18,6 +18,8 @@ use super::train::{Learned, alone};
 use crate::error::TextError;
 
 const PREFIX: &str = "##";
+/// Bytes of a word that BPE learns from in one piece.
+const LONGEST_BYTES: usize = 256;
 
 /// BERT's kind: the vocabulary of merges within words, `##` before what does not begin one.
 pub(crate) fn wordpiece(
@@ -46,6 +48,7 @@ pub(crate) fn bpe(
     settings: &TokenizerSettings,
     words: Vec<(String, u64)>,
 ) -> Result<Learned<BPE>, TextError> {
+    let words = cut(words);
     let bytes: HashSet<char> = ByteLevel::alphabet().into_iter().collect();
     let letters = bytes.len();
     TextError::check_vocabulary(settings.vocabulary, letters)?;
@@ -57,6 +60,21 @@ pub(crate) fn bpe(
         serde_json::from_value(file["merges"].clone()).map_err(TextError::training)?;
     let model = BPE::new(model.get_vocab().into_iter().collect(), settle(merges));
     Ok(Learned { model, letters, dropped: 0 })
+}
+
+/// Cuts very long words: the trainer's time goes by the square of a word's length.
+fn cut(words: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let mut all = BTreeMap::<String, u64>::new();
+    for (word, count) in words {
+        let mut rest = word.as_str();
+        while !rest.is_empty() {
+            let end = rest.char_indices().nth(LONGEST_BYTES).map_or(rest.len(), |(at, _)| at);
+            let (part, after) = rest.split_at(end);
+            *all.entry(part.to_owned()).or_default() += count;
+            rest = after;
+        }
+    }
+    all.into_iter().collect()
 }
 
 fn merge(
