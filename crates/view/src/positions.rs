@@ -120,7 +120,9 @@ impl PositionPicture {
         let shown = points.iter().map(|p| [p[0], if p[1] > 0.0 { p[1].max(floor) } else { floor }]);
         let shown = shown.collect();
         let curves = vec![line("power", 2, shown)];
-        Plot { x, y, ..plot("Spectrum", "period in positions", "power", curves) }
+        let cut = powers().any(|p| p < floor);
+        let name = if cut { "power, from 10⁻⁶ of the greatest on" } else { "power" };
+        Plot { x, y, ..plot("Spectrum", "period in positions", name, curves) }
     }
 
     fn bias_plot(&self, heads: &[Vec<f32>]) -> Plot {

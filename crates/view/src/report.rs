@@ -128,7 +128,8 @@ fn table(runs: &[RunCurves]) -> String {
         rows.push_str(&format!("<tr><th scope=\"row\">{}</th>{rest}</tr>\n", escape(&run.name)));
     }
     format!(
-        "<h2>Final figures</h2>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n\
+        "<h2>Final figures</h2>\n<div class=\"scroll\" role=\"region\" \
+         tabindex=\"0\" aria-label=\"Final figures\"><table>\n<thead><tr>{head}</tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table></div>\n"
     )
 }

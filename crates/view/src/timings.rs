@@ -33,8 +33,8 @@ impl RunCurves {
             if let Some(error) = malformed {
                 return Err(error);
             }
-            let line = line
-                .map_err(|source| ViewError::Read { run: run.clone(), line: number, source })?;
+            let line =
+                line.map_err(|source| ViewError::Read { run: run.clone(), line: number, source })?;
             match serde_json::from_str::<Line>(&line) {
                 Ok(line) => {
                     if line.seconds < last {
