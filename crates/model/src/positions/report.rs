@@ -1,6 +1,7 @@
 //! What there is to say about a position function before a model learns with it.
 
 use contexture_nn::ops::bucket;
+use contexture_nn::{Builder, Initial, Weights};
 use serde::Serialize;
 
 use super::alibi::slopes;
@@ -50,12 +51,15 @@ pub struct Range {
 /// What scores gain by distance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bias {
-    /// What the numbers are: `bias`, or `bucket` where the biases are yet to be learned.
-    pub what: &'static str,
+    /// Whether the numbers are those with which a new model begins, because learned ones were not
+    /// given.
+    pub fresh: bool,
     /// The key's place less the query's, rising.
     pub distances: Vec<i64>,
-    /// One list a head, as long as `distances`; one list for all where they share it.
+    /// One list a head, as long as `distances`.
     pub by_head: Vec<Vec<f32>>,
+    /// The bucket of each distance, where distances share biases.
+    pub buckets: Option<Vec<usize>>,
 }
 
 /// A position function, looked at over a length. Plain data.
@@ -223,24 +227,28 @@ fn range(table: Table<'_>) -> Range {
 fn bias(r: &ReportSettings) -> Option<Bias> {
     let farthest = r.length.saturating_sub(1) as i64;
     let distances: Vec<i64> = (-farthest..=farthest).collect();
-    let (what, by_head) = match &r.position {
+    let (fresh, by_head, buckets) = match &r.position {
         Some(PositionSettings::Alibi) => {
             let row = |slope: f32| distances.iter().map(|d| -slope * d.abs() as f32).collect();
-            ("bias", slopes(r.heads).into_iter().map(row).collect())
+            (false, slopes(r.heads).into_iter().map(row).collect(), None)
         }
         Some(PositionSettings::Buckets { buckets, farthest }) => {
-            let numbers = || distances.iter().map(|d| bucket(*d as isize, *buckets, *farthest));
-            match &r.values {
-                None => ("bucket", vec![numbers().map(|number| number as f32).collect()]),
-                Some(values) => {
-                    let row = |head| numbers().map(|b| values[b * r.heads + head]).collect();
-                    ("bias", (0..r.heads).map(row).collect())
-                }
-            }
+            let number = |distance: &i64| bucket(*distance as isize, *buckets, *farthest);
+            let numbers: Vec<usize> = distances.iter().map(number).collect();
+            let values = r.values.clone().unwrap_or_else(|| fresh_values(*buckets, r.heads));
+            let row = |head| numbers.iter().map(|b| values[b * r.heads + head]).collect();
+            (r.values.is_none(), (0..r.heads).map(row).collect(), Some(numbers))
         }
         _ => return None,
     };
-    Some(Bias { what, distances, by_head })
+    Some(Bias { fresh, distances, by_head, buckets })
+}
+
+/// What a new model's biases are.
+fn fresh_values(buckets: usize, heads: usize) -> Vec<f32> {
+    let mut builder = Builder::new();
+    let table = builder.table("buckets", buckets, heads, Initial::Normal(0.02));
+    Weights::initial(builder.finish(), 0).plain(table).to_vec()
 }
 
 fn verdict(r: &ReportSettings, table: Table<'_>, coincide: Option<Coincidence>) -> String {
@@ -350,16 +358,15 @@ mod tests {
         let t5 = Some(PositionSettings::Buckets { buckets: 32, farthest: 128 });
         let mut asked = settings(t5, 64, 200);
         let bias = report(&asked).unwrap().bias.unwrap();
-        let at = |distance: i64| bias.by_head[0][(distance + 199) as usize];
+        let buckets = bias.buckets.unwrap();
+        let at = |distance: i64| buckets[(distance + 199) as usize];
         // Raffel et al.'s own code: 8 exact distances a side, then by logarithm up to 128.
-        for (distance, bucket) in
-            [(0, 0.0), (-7, 7.0), (-8, 8.0), (-199, 15.0), (1, 17.0), (12, 25.0)]
-        {
-            assert_eq!(at(distance), bucket, "{distance}");
+        for (distance, expected) in [(0, 0), (-7, 7), (-8, 8), (-199, 15), (1, 17), (12, 25)] {
+            assert_eq!(at(distance), expected, "{distance}");
         }
         asked.values = Some((0..256).map(|v| v as f32).collect());
         let learned = report(&asked).unwrap().bias.unwrap();
-        assert_eq!((learned.what, learned.by_head.len()), ("bias", 8));
+        assert_eq!((learned.fresh, learned.by_head.len()), (false, 8));
         assert_eq!(learned.by_head[3][(-7 + 199) as usize], 7.0 * 8.0 + 3.0);
         asked.values = Some(vec![0.0; 3]);
         assert!(report(&asked).is_err());
