@@ -33,24 +33,31 @@ fn main() {
             "\n{threads} threads, peak {peak:.0} GFLOP/s: y = x W^T + b, dx += dz W, dW += dz^T x"
         );
         for (rows, inputs, outputs) in SHAPES {
-            let stride = if outputs > 4096 { outputs + 16 } else { outputs };
+            let pad = if inputs.is_multiple_of(1024) { inputs + 16 } else { inputs };
+            let stride = if outputs.is_multiple_of(1024) { outputs + 16 } else { outputs };
             let noise = |n: usize| (0..n).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<_>>();
-            let (x, w, mut dz) =
-                (noise(rows * inputs), noise(outputs * inputs), noise(rows * stride));
+            let (x, w, mut dz) = (noise(rows * pad), noise(outputs * inputs), noise(rows * stride));
             let (bias, mut dx, mut dw) = (noise(outputs), x.clone(), w.clone());
             let mut db = bias.clone();
             let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
             let y = best(|| {
                 let w = (&w[..], outputs, inputs);
-                linear_plain_strided(&pool, &x, rows, w, &epilogue, (&mut dz, stride));
+                linear_plain_strided(
+                    &pool,
+                    Operand::new(&x, pad),
+                    rows,
+                    w,
+                    &epilogue,
+                    (&mut dz, stride),
+                );
             });
             let by_x = best(|| {
                 let (dz, w) = (Operand::new(&dz, stride), Operand::new(&w, inputs));
-                let dx = Output { values: &mut dx, stride: inputs, store: Store::Add };
+                let dx = Output { values: &mut dx, stride: pad, store: Store::Add };
                 matmul(&pool, (rows, outputs, inputs), dz, w, dx);
             });
             let by_w = best(|| {
-                let (dz, x) = (Operand::new(&dz, stride), Operand::new(&x, inputs));
+                let (dz, x) = (Operand::new(&dz, stride), Operand::new(&x, pad));
                 weight_gradient(
                     &pool,
                     (rows, inputs, outputs),

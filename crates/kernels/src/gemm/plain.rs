@@ -149,16 +149,17 @@ pub fn linear_plain(
     out: &mut [f32],
 ) {
     assert_eq!(out.len(), rows * weights.1, "output of [{rows}, {}]", weights.1);
+    let x = Operand::new(x, weights.2);
     linear_plain_strided(pool, x, rows, weights, epilogue, (out, weights.1));
 }
 
-/// [`linear_plain`] to rows that begin `stride` values apart, as the residual's do.
+/// [`linear_plain`] of any rows, to rows that begin `stride` values apart, as the residual's do.
 ///
 /// # Panics
-/// Where a length does not fit the shapes.
+/// Where there are fewer values than the shapes ask for.
 pub fn linear_plain_strided(
     pool: &Pool,
-    x: &[f32],
+    x: Operand<'_>,
     rows: usize,
     (weights, outputs, inputs): (&[f32], usize, usize),
     epilogue: &Epilogue<'_>,
@@ -170,10 +171,10 @@ pub fn linear_plain_strided(
     if let Some(residual) = epilogue.residual {
         assert_eq!(residual.len(), out.len(), "residual of [{rows}, {outputs}]");
     }
-    let (a, b) = (Operand::new(x, inputs), Operand::new(weights, inputs).transposed());
+    let w = Operand::new(weights, inputs).transposed();
     let out = Output { values: out, stride, store: Store::Over };
     let sums = Target(std::ptr::null_mut());
-    run(Isa::current(), pool, (rows, inputs, outputs), a, b, *epilogue, sums, out);
+    run(Isa::current(), pool, (rows, inputs, outputs), x, w, *epilogue, sums, out);
 }
 
 fn run(

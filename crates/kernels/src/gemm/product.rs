@@ -121,13 +121,16 @@ impl Cut {
         if threads == 1 {
             return Self { parts: 1, groups };
         }
-        let wanted = 4 * threads;
+        // A part whose A is packed pays for all of B too: large ones.
+        let packed = matmul.read() == Read::Packed;
+        let wanted = if packed { 2 * threads } else { 4 * threads };
+        let least_tiles = if packed { 2 * LEAST_TILES } else { LEAST_TILES };
         let tiles = matmul.shape.0.div_ceil(tile::tile_rows(isa));
         // Each group reads, or copies, all of A, and each part packs all of B. A copy pays for
         // many panels only.
         let least = if matmul.read() == Read::Direct { panels.div_ceil(2).min(wanted) } else { 1 };
         let groups = groups.max(least);
-        let parts = wanted.div_ceil(groups).min(tiles / LEAST_TILES).max(1);
+        let parts = wanted.div_ceil(groups).min(tiles / least_tiles).max(1);
         // As many tasks as all threads can share evenly.
         let even = if parts > threads { parts / threads * threads } else { parts };
         Self { parts: even, groups }
@@ -207,6 +210,7 @@ impl Part<'_> {
         let rows = end.0 + end.1 - begin;
         let own = Tiles { rows, count: batch.len() };
         let stride = block.steps.next_multiple_of(16) + 16;
+        let ahead = self.after(block, tiles, batch.clone());
         // SAFETY: inside A, the sums and the scratch.
         unsafe {
             let from = from.add(begin * a.rows);
@@ -233,13 +237,38 @@ impl Part<'_> {
                         (self.a.add(tile * block.steps * width).cast_const(), 1, width)
                     }
                 };
-                let ahead = if read == Read::Direct { rows * a.rows } else { 0 };
-                let left = tiles.rows - (begin + first + rows);
-                let source = Source { x, x_stride, x_step, ahead, left };
+                let next = match read {
+                    Read::Direct => {
+                        let left = tiles.rows - (begin + first + rows);
+                        Next {
+                            at: x.wrapping_add(rows * a.rows),
+                            stride: a.rows,
+                            rows: rows.min(left),
+                            width: block.steps,
+                        }
+                    }
+                    _ => ahead.share(tile, own.count),
+                };
+                let source = Source { x, x_stride, x_step, next };
                 let first = self.rows.start + begin + first;
                 self.tile(s, block, source, first..first + rows);
             }
         }
+    }
+
+    /// What is packed after a batch: the next one, or the first of the next block.
+    #[inline(always)]
+    fn after(&self, block: Block, tiles: Tiles, batch: Range<usize>) -> Next {
+        let a = self.matmul.a;
+        let (tile, step) = match batch.end < tiles.count {
+            true => (batch.end, block.first),
+            false => (0, block.first + block.steps),
+        };
+        let first = tiles.of(tile).0;
+        let width = (batch.len() * tile::tile_rows(Isa::Avx512)).min(tiles.rows - first);
+        let at = a.at.wrapping_add((self.rows.start + first) * a.rows + step * a.columns);
+        let none = tile == 0 && block.ends || a.columns == 1;
+        Next { at, stride: a.columns, rows: if none { 0 } else { block.steps }, width }
     }
 
     /// One tile of rows against all of the task's panels.
@@ -256,7 +285,7 @@ impl Part<'_> {
             unsafe {
                 let at = rows.start * stride + column;
                 let area = Area { at: out.at(at), stride, rows: rows.len(), columns };
-                source.fetch(s, block.steps, rows.len(), index, panels);
+                source.next.share(index, panels).fetch(s);
                 for row in 0..rows.len() {
                     for line in (0..width).step_by(16) {
                         s.prefetch(area.at.wrapping_add(row * stride + line));
@@ -289,27 +318,38 @@ impl Part<'_> {
     }
 }
 
-/// Where a tile of A is read, and how far on the next one lies, of which `left` rows exist.
+/// Where a tile of A is read, and what to ask for meanwhile.
 #[derive(Clone, Copy)]
 struct Source {
     x: *const f32,
     x_stride: usize,
     x_step: usize,
-    ahead: usize,
-    left: usize,
+    next: Next,
 }
 
-impl Source {
-    /// Asks for a panel's share of the next tile.
+/// Rows of `width` values that will be read soon.
+#[derive(Clone, Copy)]
+struct Next {
+    at: *const f32,
+    stride: usize,
+    rows: usize,
+    width: usize,
+}
+
+impl Next {
+    /// Part `index` of `count`.
     #[inline(always)]
-    fn fetch<S: Simd>(&self, s: S, steps: usize, rows: usize, panel: usize, panels: usize) {
-        if self.ahead == 0 {
-            return;
-        }
-        let rows = rows.min(self.left);
-        for row in panel * rows / panels..(panel + 1) * rows / panels {
-            let at = self.x.wrapping_add(self.ahead + row * self.x_stride);
-            for line in (0..steps).step_by(16) {
+    fn share(&self, index: usize, count: usize) -> Self {
+        let (first, end) = (index * self.rows / count, (index + 1) * self.rows / count);
+        Self { at: self.at.wrapping_add(first * self.stride), rows: end - first, ..*self }
+    }
+
+    /// Asks for all of them.
+    #[inline(always)]
+    fn fetch<S: Simd>(&self, s: S) {
+        for row in 0..self.rows {
+            let at = self.at.wrapping_add(row * self.stride);
+            for line in (0..self.width).step_by(16) {
                 s.prefetch_l2(at.wrapping_add(line));
             }
         }

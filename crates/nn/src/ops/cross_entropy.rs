@@ -40,9 +40,9 @@ pub struct CrossEntropy {
 }
 
 /// Values of a chunk of logits: what a last-level cache keeps.
-const CHUNK_VALUES: usize = 2 << 20;
+const CHUNK_VALUES: usize = 4 << 20;
 /// Rows of a chunk, at least: the weights and their gradient pass once for each chunk.
-const LEAST_ROWS: usize = 64;
+const LEAST_ROWS: usize = 128;
 
 impl CrossEntropy {
     fn check(&self, x: &Rows) {
@@ -85,7 +85,8 @@ impl Op for CrossEntropy {
             let own = &x.as_slice()[begin * hidden..end * hidden];
             let z = &mut logits.as_mut_slice()[..rows * stride];
             let w = (weight, classes, hidden);
-            gemm::linear_plain_strided(cx.pool, own, rows, w, &epilogue, (z, stride));
+            let from = Operand::new(own, hidden);
+            gemm::linear_plain_strided(cx.pool, from, rows, w, &epilogue, (z, stride));
             let smoothed = Smoothed {
                 classes,
                 stride,

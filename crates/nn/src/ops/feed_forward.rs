@@ -18,7 +18,7 @@ use contexture_kernels::activated::{activate_both, activate_to, gate, gate_both}
 use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{self, Epilogue};
 
-use super::linear::{add_input_gradient, add_parameter_gradients, map, product};
+use super::linear::{add_input_gradient, add_parameter_gradients, input_gradient, product};
 use crate::{Backward, Forward, Matrix, Op, Param, Rows};
 
 /// The position-wise feed-forward network. Inputs: x, and a residual where there is one.
@@ -59,18 +59,19 @@ impl Op for FeedForward {
             gemm::feed_forward(cx.pool, x.as_slice(), rows, &network, residual, out);
             return y;
         }
-        let mut z = cx.rows(x.rows(), self.first.rows);
+        let (inner, stride) = (self.second.width, self.stride());
+        let mut z = cx.rows(x.rows(), if self.gated { self.first.rows } else { stride });
         let epilogue = Epilogue { bias: first_bias, ..Epilogue::default() };
-        map(cx.pool, cx.weights, self.first, x, &epilogue, &mut z);
-        let mut inner = cx.rows(x.rows(), self.second.width);
-        let (from, to) = (z.as_slice(), inner.as_mut_slice());
+        product(cx.pool, cx.weights, self.first, x, &epilogue, &mut z);
+        let mut u = cx.rows(x.rows(), stride);
+        let (from, to) = (z.as_slice(), u.as_mut_slice());
         match self.gated {
-            true => gate(cx.pool, self.activation, self.second.width, from, to),
+            true => gate(cx.pool, self.activation, inner, from, to),
             false => activate_to(cx.pool, self.activation, from, to),
         }
         let epilogue = Epilogue { bias: second_bias, residual, ..Epilogue::default() };
-        map(cx.pool, cx.weights, self.second, &inner, &epilogue, &mut y);
-        cx.give_back(inner);
+        product(cx.pool, cx.weights, self.second, &u, &epilogue, &mut y);
+        cx.give_back(u);
         cx.keep(z);
         y
     }
@@ -80,10 +81,10 @@ impl Op for FeedForward {
         if cx.input_count() > 1 {
             cx.add_input_gradient(1, 1.0, g);
         }
-        let mut du = cx.rows(x.rows(), self.second.width);
-        product(pool, cx.weights, self.second, g, Store::Over, &mut du);
+        let mut du = cx.rows(x.rows(), self.stride());
+        input_gradient(pool, cx.weights, self.second, g, Store::Over, &mut du);
         // One pass over z for both: the inner values anew, and dz.
-        let mut u = cx.rows(x.rows(), self.second.width);
+        let mut u = cx.rows(x.rows(), self.stride());
         let (by_u, to) = (du.as_mut_slice(), u.as_mut_slice());
         let dz = if self.gated {
             let mut dz = cx.rows(z.rows(), z.width());
@@ -100,6 +101,15 @@ impl Op for FeedForward {
         add_parameter_gradients(cx, self.first, self.first_bias, x, &dz);
         add_input_gradient(cx, self.first, &dz);
         cx.give_back(dz);
+    }
+}
+
+impl FeedForward {
+    /// From one row of inner values to the next. Rows a multiple of 1 KiB apart would compete for
+    /// the same few places of the caches.
+    fn stride(&self) -> usize {
+        let inner = self.second.width;
+        if !self.gated && inner.is_multiple_of(256) { inner + 16 } else { inner }
     }
 }
 

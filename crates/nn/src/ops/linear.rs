@@ -134,11 +134,11 @@ pub(super) fn add_parameter_gradients(
 pub(super) fn add_input_gradient(cx: &mut Backward<'_>, weight: Param, dz: &Rows) {
     let (pool, weights) = (cx.pool, cx.weights);
     let (dx, store) = cx.open_input_gradient(0);
-    product(pool, weights, weight, dz, store, dx);
+    input_gradient(pool, weights, weight, dz, store, dx);
 }
 
-/// `out = dz W`, or that added to it.
-pub(super) fn product(
+/// `out = dz W`, or that added to it; rows of either may be longer than the weight asks for.
+pub(super) fn input_gradient(
     pool: &Pool,
     weights: &Weights,
     weight: Param,
@@ -147,8 +147,32 @@ pub(super) fn product(
     out: &mut Rows,
 ) {
     let w = Operand::new(weights.plain(weight), weight.width);
-    let out = Output { values: out.as_mut_slice(), stride: weight.width, store };
+    let stride = out.width();
+    let out = Output { values: out.as_mut_slice(), stride, store };
     gemm::matmul(pool, (dz.rows(), weight.rows, weight.width), operand(dz), w, out);
+}
+
+/// `y = act(x W^T + b) + residual` with plain weights; rows of x and y may be longer than the
+/// weight asks for.
+pub(super) fn product(
+    pool: &Pool,
+    weights: &Weights,
+    weight: Param,
+    x: &Rows,
+    epilogue: &Epilogue<'_>,
+    y: &mut Rows,
+) {
+    let (rows, outputs, inputs) = (x.rows(), weight.rows, weight.width);
+    let (w, stride) = (weights.plain(weight), y.width());
+    assert!(
+        x.width() >= inputs && stride >= outputs && y.rows() == rows,
+        "{}: [{outputs}, {inputs}] from [{rows}, {}] to [{}, {stride}]",
+        weights.name(weight),
+        x.width(),
+        y.rows(),
+    );
+    let (w, y) = ((w, outputs, inputs), (y.as_mut_slice(), stride));
+    gemm::linear_plain_strided(pool, operand(x), rows, w, epilogue, y);
 }
 
 fn operand(rows: &Rows) -> Operand<'_> {
