@@ -63,6 +63,33 @@ pub enum EngineError {
         /// The text's number in the call, from 0.
         index: usize,
     },
+    /// The checkpoint holds no language head, which the likelihood of tokens needs.
+    #[error(
+        "{model}: has no language head, so it cannot say how likely a word is; likelihoods need a \
+         masked or causal language model, such as one that `contexture train` made"
+    )]
+    NoLanguageHead {
+        /// The model's folder.
+        model: String,
+    },
+    /// A masked model without a mask token.
+    #[error("{model}: the tokenizer has no mask token, which a masked model's likelihoods need")]
+    NoMask {
+        /// The model's folder.
+        model: String,
+    },
+    /// A place that has no likelihood.
+    #[error("sequence {index}: place {found} was asked for; it has places {first} to {last}")]
+    Place {
+        /// The sequence's number in the call, from 0.
+        index: usize,
+        /// The place.
+        found: usize,
+        /// The first place that can be asked for.
+        first: usize,
+        /// The last place.
+        last: usize,
+    },
     /// A fault of Contexture itself, caught at this batch.
     #[error("text {index}: internal fault: {what}; please report it with the text")]
     Internal {

@@ -28,12 +28,16 @@ mod setup;
 pub mod tasks;
 pub mod vectors;
 
+pub use contexture_engine::Likelihood;
+
 pub use bootstrap::{Bootstrap, Draws, Estimate};
 pub use error::EvaluateError;
 pub use setup::{Progress, Setup};
 pub use tasks::collection::{self, Collection};
 pub use tasks::classify::{self, classify};
+pub use tasks::minimal_pairs::{self, minimal_pairs};
 pub use tasks::pairs::{self, pairs};
+pub use tasks::perplexity::{self, perplexity};
 pub use tasks::retrieval::{self, retrieval};
 pub use tasks::sts::{self, sts};
 pub use tasks::tagging::{self, tagging};

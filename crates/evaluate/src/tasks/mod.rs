@@ -2,7 +2,9 @@
 
 pub mod classify;
 pub mod collection;
+pub mod minimal_pairs;
 pub mod pairs;
+pub mod perplexity;
 pub mod retrieval;
 mod search;
 pub mod sts;

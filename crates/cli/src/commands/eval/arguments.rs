@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use contexture::{EmbedOptions, Layer};
 
 use crate::commands::embed::layer;
@@ -19,7 +19,9 @@ use crate::model::ModelArguments;
     contexture eval retrieval scifact/ --markdown\n  \
     contexture eval wic wic-dev.tsv --train wic-train.tsv --layer 4\n  \
     contexture eval classify sst2-train.tsv --test sst2-dev.tsv\n  \
-    contexture eval tagging ewt-train.tsv --test ewt-dev.tsv --layer mix\n\n\
+    contexture eval tagging ewt-train.tsv --test ewt-dev.tsv --layer mix\n  \
+    contexture eval minimal-pairs agreement.tsv --model ./my-masked-lm\n  \
+    contexture eval perplexity held-out.txt --model ./my-masked-lm\n\n\
     `contexture eval TASK --help` shows a task's options with examples.")]
 pub(crate) struct EvalArguments {
     #[command(subcommand)]
@@ -40,6 +42,10 @@ pub(crate) enum Task {
     Classify(Classify),
     /// Tagging by a linear probe on word vectors.
     Tagging(Tagging),
+    /// Minimal pairs: is the grammatical sentence the likelier one? Needs a language head.
+    MinimalPairs(MinimalPairs),
+    /// Perplexity of a causal model, pseudo-perplexity of a masked one. Needs a language head.
+    Perplexity(Perplexity),
 }
 
 impl Task {
@@ -51,6 +57,8 @@ impl Task {
             Self::Wic(task) => &task.shared,
             Self::Classify(task) => &task.shared,
             Self::Tagging(task) => &task.shared,
+            Self::MinimalPairs(task) => &task.shared,
+            Self::Perplexity(task) => &task.shared,
         }
     }
 }
@@ -318,6 +326,75 @@ pub(crate) struct Tagging {
     pub(crate) tag: usize,
     #[command(flatten)]
     pub(crate) probe: Probe,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+/// Minimal pairs: is the grammatical sentence the likelier one?
+///
+/// A causal model compares the sentences' log-likelihoods. A masked one masks the differing words
+/// together and compares the sums of their log-probabilities; --score sentence masks every token in
+/// turn. The table holds both sentences, or a sentence with a verb's place, right and wrong form
+/// (verb_index from 0, correct, wrong, sentence).
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    contexture eval minimal-pairs marvin-linzen.tsv.gz --model ./my-model\n  \
+    contexture eval minimal-pairs linzen.tsv.gz --model ./my-model --score sentence --json\n  \
+    contexture eval minimal-pairs blimp.jsonl --case UID --model ./my-model")]
+pub(crate) struct MinimalPairs {
+    /// The file of pairs, TSV or JSONL.
+    #[arg(value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// How a masked model scores a sentence.
+    #[arg(long, value_enum, default_value_t = ScoreName::Words)]
+    pub(crate) score: ScoreName,
+    /// The column of the good sentence [default: grammatical, sentence_good].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) grammatical: Option<String>,
+    /// The column of the bad sentence [default: ungrammatical, sentence_bad].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) ungrammatical: Option<String>,
+    /// The column that names the case [default: test, case, n_attractors, UID].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) case: Option<String>,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScoreName {
+    /// The words that differ, masked together.
+    Words,
+    /// All tokens, masked one at a time.
+    Sentence,
+}
+
+/// Perplexity of a causal model, pseudo-perplexity of a masked one.
+///
+/// A masked model is asked for a share of each text's tokens, drawn by --seed and masked together;
+/// --exact masks every token in turn: as many forwards as tokens. The two kinds do not compare.
+/// Texts are read as by `contexture embed`: .txt (a line each), .jsonl, .tsv, .csv, .parquet.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    contexture eval perplexity held-out.txt --model ./my-model\n  \
+    contexture eval perplexity wiki.jsonl.gz --limit 500 --exact --model ./my-model\n  \
+    contexture eval perplexity glosses.tsv --column gloss --mask 0.3 --json --model ./my-model")]
+pub(crate) struct Perplexity {
+    /// Files of texts.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) data: Vec<PathBuf>,
+    /// TSV, CSV, Parquet: the column of the text; JSONL: the field [default: text, sentence].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) column: Option<String>,
+    /// TSV, CSV: the first line is data.
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// The share of tokens that is masked at once.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
+    pub(crate) mask: f64,
+    /// Mask every token in turn.
+    #[arg(long, conflicts_with = "mask")]
+    pub(crate) exact: bool,
     #[command(flatten)]
     pub(crate) shared: Shared,
 }

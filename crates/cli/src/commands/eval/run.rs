@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use contexture::Embedder;
+use anyhow::{Context, Result, bail};
+use contexture::{EmbedOptions, Embedder, OpenOptions};
 use contexture_evaluate::report::Report;
-use contexture_evaluate::{Bootstrap, Progress, Setup};
+use contexture_evaluate::{Bootstrap, Likelihood, Progress, Setup};
 
 use super::arguments::{EvalArguments, Shared, Task};
 use super::{display, tasks};
@@ -54,15 +54,15 @@ pub(crate) fn run(arguments: EvalArguments) -> Result<()> {
     let shared = task.shared();
     // What cannot be read is said before a model is opened or even fetched.
     let data = tasks::Data::read(&task)?;
-    let embedder = shared.model.open(shared.quiet)?;
-    if matches!(task, Task::Sts(_) | Task::Pairs(_) | Task::Retrieval(_) | Task::Classify(_)) {
-        shared.model.say_what_is_assumed(&embedder)?;
-    }
+    let model = Opened::open(&task)?;
     let begun = Instant::now();
     let bar = display::bar(shared.quiet);
     let tell = |progress: Progress| display::show(&bar, progress);
-    let setup = setup(shared, &embedder, &tell);
-    let outcome = data.evaluate(&task, &embedder, &setup);
+    let setup = setup(shared, model.threads(), &tell);
+    let outcome = match &model {
+        Opened::Embedder(embedder) => data.evaluate(&task, embedder, &setup),
+        Opened::Likelihood(model) => data.evaluate_language(&task, model, &setup),
+    };
     bar.finish_and_clear();
     let mut report = outcome?;
     report.model = shared.model.model.clone();
@@ -71,19 +71,53 @@ pub(crate) fn run(arguments: EvalArguments) -> Result<()> {
         write(path, &Format::of_file(shared, path).write(&report)?)?;
     }
     if !shared.quiet {
-        let threads = embedder.threads();
+        let threads = model.threads();
         eprintln!("contexture: {:.1} s on {threads} threads", report.seconds);
     }
     say::out(&Format::of(shared).write(&report)?)
 }
 
+/// A model, opened for what the task asks of it.
+enum Opened {
+    Embedder(Embedder),
+    Likelihood(Box<Likelihood<'static>>),
+}
+
+impl Opened {
+    fn open(task: &Task) -> Result<Self> {
+        let shared = task.shared();
+        if matches!(task, Task::MinimalPairs(_) | Task::Perplexity(_)) {
+            if shared.vectors.options() != EmbedOptions::default() {
+                bail!("options of vectors (--layer, --dimensions, --prompt, ...) are for other tasks");
+            }
+            let located = shared.model.locate(shared.quiet)?;
+            let options =
+                OpenOptions { threads: shared.model.threads.into(), ..OpenOptions::default() };
+            let model = Likelihood::open_folder(&located.folder, &options)?;
+            return Ok(Self::Likelihood(Box::new(model)));
+        }
+        let embedder = shared.model.open(shared.quiet)?;
+        if !matches!(task, Task::Wic(_) | Task::Tagging(_)) {
+            shared.model.say_what_is_assumed(&embedder)?;
+        }
+        Ok(Self::Embedder(embedder))
+    }
+
+    fn threads(&self) -> usize {
+        match self {
+            Self::Embedder(embedder) => embedder.threads(),
+            Self::Likelihood(model) => model.threads(),
+        }
+    }
+}
+
 fn setup<'a>(
     shared: &Shared,
-    embedder: &Embedder,
+    threads: usize,
     tell: &'a (dyn Fn(Progress) + Sync),
 ) -> Setup<'a> {
     let Shared { bootstrap: resamples, seed, .. } = *shared;
-    let bootstrap = Bootstrap { resamples, seed, threads: embedder.threads() };
+    let bootstrap = Bootstrap { resamples, seed, threads };
     Setup { options: shared.vectors.options(), bootstrap, progress: tell }
 }
 

@@ -1,16 +1,21 @@
 //! From a task's arguments to its data, and from its data to a report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use contexture::Embedder;
+use contexture_bulk::{Input, Source, SourceOptions, open_source};
 use contexture_evaluate::probe::LogisticSettings;
 use contexture_evaluate::report::{Figure, Line, Report, Unit};
 use contexture_evaluate::{
-    Collection, Setup, classify, pairs, retrieval, sts, tagging, wic,
+    Collection, Likelihood, Setup, classify, minimal_pairs, pairs, perplexity, retrieval, sts,
+    tagging, wic,
 };
 
-use super::arguments::{Classify, Pairs, Retrieval, Shared, Sts, Tagging, Task, Wic};
+use super::arguments::{
+    Classify, MinimalPairs, Pairs, Perplexity, Retrieval, ScoreName, Shared, Sts, Tagging, Task,
+    Wic,
+};
 
 /// What a task's files hold, each with its name.
 pub(super) enum Data {
@@ -20,11 +25,13 @@ pub(super) enum Data {
     Wic { data: Vec<(String, Vec<wic::WordPair>)>, training: Vec<wic::WordPair> },
     Classify { training: Vec<classify::LabelledText>, test: Option<Vec<classify::LabelledText>> },
     Tagging { training: Vec<tagging::Tagged>, test: Vec<tagging::Tagged> },
+    MinimalPairs(Vec<minimal_pairs::MinimalPair>),
+    Perplexity(Vec<(String, Source)>),
 }
 
 /// Each file under a name that is short and yet tells it from the others.
 fn each<'p, T>(
-    paths: impl IntoIterator<Item = &'p std::path::PathBuf>,
+    paths: impl IntoIterator<Item = &'p PathBuf>,
     read: impl Fn(&Path) -> Result<T, contexture_evaluate::EvaluateError>,
 ) -> Result<Vec<(String, T)>> {
     paths.into_iter().map(|path| Ok((name(path), read(path)?))).collect()
@@ -53,12 +60,14 @@ impl Data {
                 let training = tagging::read(data, *tag, *limit)?;
                 Ok(Self::Tagging { training, test: tagging::read(test, *tag, *limit)? })
             }
+            Task::MinimalPairs(task) => task.read(),
+            Task::Perplexity(task) => task.read(),
         }
     }
 
     /// Runs the task.
     pub(super) fn evaluate(
-        &self,
+        self,
         task: &Task,
         embedder: &Embedder,
         setup: &Setup<'_>,
@@ -68,7 +77,7 @@ impl Data {
             (Self::Sts(data), Task::Sts(_)) => {
                 found.of("sts", "pairs");
                 for (name, data) in data {
-                    let result = sts(embedder, data, setup)?;
+                    let result = sts(embedder, &data, setup)?;
                     found.add(result.line(name), result.truncated, &result)?;
                 }
                 found.mean();
@@ -76,35 +85,35 @@ impl Data {
             (Self::Pairs(data), Task::Pairs(_)) => {
                 found.of("pairs", "pairs");
                 for (name, data) in data {
-                    let result = pairs(embedder, data, setup)?;
+                    let result = pairs(embedder, &data, setup)?;
                     found.add(result.line(name), result.truncated, &result)?;
                 }
             }
             (Self::Retrieval(data), Task::Retrieval(task)) => {
                 found.of("retrieval", "queries");
                 for (name, data) in data {
-                    let result = retrieval(embedder, data, &task.settings(), setup)?;
-                    found.add(result.line(name), result.truncated, &result)?;
-                    found.retrieval(name, data, &result);
+                    let result = retrieval(embedder, &data, &task.settings(), setup)?;
+                    found.add(result.line(name.as_str()), result.truncated, &result)?;
+                    found.retrieval(&name, &data, &result);
                 }
                 found.mean();
             }
             (Self::Wic { data, training }, Task::Wic(_)) => {
                 found.of("wic", "pairs");
                 for (name, data) in data {
-                    let result = wic(embedder, data, training, setup)?;
-                    found.add(result.line(name), result.truncated, &result)?;
-                    found.wic(name, &result);
+                    let result = wic(embedder, &data, &training, setup)?;
+                    found.add(result.line(name.as_str()), result.truncated, &result)?;
+                    found.wic(&name, &result);
                 }
             }
             (Self::Classify { training, test }, Task::Classify(task)) => {
                 found.of("classify", "texts");
-                let split = match test {
+                let split = match &test {
                     Some(test) => classify::Split::Test(test),
                     None => classify::Split::Folds(task.folds),
                 };
                 let settings = settings(task.probe.c);
-                let result = classify(embedder, training, split, &settings, setup)?;
+                let result = classify(embedder, &training, split, &settings, setup)?;
                 let name = match &task.test {
                     Some(test) => name(test),
                     None => format!("{}, {} folds", name(&task.data), task.folds),
@@ -115,14 +124,76 @@ impl Data {
             (Self::Tagging { training, test }, Task::Tagging(task)) => {
                 found.of("tagging", "words");
                 let settings = settings(task.probe.c);
-                let result = tagging(embedder, training, test, &settings, setup)?;
+                let result = tagging(embedder, &training, &test, &settings, setup)?;
                 found.add(result.line(name(&task.test)), result.truncated, &result)?;
                 found.converged(result.converged);
                 found.without_vector("words", result.without_vector, "the baseline's tag");
             }
-            _ => unreachable!("data are read for their task"),
+            _ => bail!("the data are not this task's"),
         }
         Ok(found.report)
+    }
+
+    /// As [`Data::evaluate`], of tasks that ask how likely words are.
+    pub(super) fn evaluate_language(
+        self,
+        task: &Task,
+        model: &Likelihood<'_>,
+        setup: &Setup<'_>,
+    ) -> Result<Report> {
+        let mut found = Found::default();
+        match (self, task) {
+            (Self::MinimalPairs(data), Task::MinimalPairs(task)) => {
+                found.of("minimal-pairs", "pairs");
+                let scoring = match task.score {
+                    ScoreName::Words => minimal_pairs::Scoring::Words,
+                    ScoreName::Sentence => minimal_pairs::Scoring::Sentence,
+                };
+                let result = minimal_pairs(model, &data, scoring, setup)?;
+                found.minimal_pairs(&result)?;
+            }
+            (Self::Perplexity(data), Task::Perplexity(task)) => {
+                found.of("perplexity", "texts");
+                let masking = match task.exact {
+                    true => perplexity::Masking::Each,
+                    false => perplexity::Masking::Share(task.mask),
+                };
+                for (name, source) in data {
+                    let limit = task.shared.limit.unwrap_or(usize::MAX);
+                    let texts = perplexity::texts(source).take(limit);
+                    let result = perplexity(model, texts, masking, setup)?;
+                    found.add(result.line(name), result.truncated, &result)?;
+                }
+            }
+            _ => bail!("the data are not this task's"),
+        }
+        Ok(found.report)
+    }
+}
+
+impl MinimalPairs {
+    fn read(&self) -> Result<Data> {
+        let columns = minimal_pairs::MinimalPairColumns {
+            grammatical: self.grammatical.clone(),
+            ungrammatical: self.ungrammatical.clone(),
+            case: self.case.clone(),
+        };
+        Ok(Data::MinimalPairs(minimal_pairs::read(&self.data, &columns, self.shared.limit)?))
+    }
+}
+
+impl Perplexity {
+    fn read(&self) -> Result<Data> {
+        let options = SourceOptions {
+            column: self.column.clone(),
+            fields: self.column.iter().cloned().collect(),
+            header: !self.no_header,
+            ..SourceOptions::default()
+        };
+        let open = |path: &PathBuf| -> Result<(String, Source)> {
+            Ok((name(path), open_source(&Input::File(path.clone()), &options)?))
+        };
+        Ok(Data::Perplexity(self.data.iter().map(open).collect::<Result<_>>()?))
     }
 }
 
@@ -292,6 +363,25 @@ impl Found {
         if count > 0 {
             self.note(format!("{count} {what} stood in a cut tail and got {instead}"));
         }
+    }
+
+    fn minimal_pairs(&mut self, result: &minimal_pairs::MinimalPairsResult) -> Result<()> {
+        let lines = result.lines();
+        let last = lines.len() - 1;
+        for (at, line) in lines.into_iter().enumerate() {
+            match at == last {
+                true => self.add(line, result.truncated, result)?,
+                false => self.report.lines.push(line),
+            }
+        }
+        let masked = result.conditioning == minimal_pairs::Conditioning::Masked;
+        if masked && result.unequal_tokens > 0 {
+            self.note(format!(
+                "{} pairs differ in words of unequal numbers of tokens",
+                result.unequal_tokens
+            ));
+        }
+        Ok(())
     }
 
     fn converged(&mut self, converged: bool) {
