@@ -1,6 +1,8 @@
-//! Contexture's worker for `bench/run.py`: JSON lines in, JSON lines out, as `bench/README.md`
-//! sets out.
+//! Contexture's workers for `bench/run.py` and `bench/train.py`: JSON lines in, JSON lines out, as
+//! `bench/README.md` sets out.
 #![forbid(unsafe_code)]
+
+mod train;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -26,16 +28,23 @@ struct Worker {
 type Reply = Result<Value, Box<dyn std::error::Error>>;
 
 fn main() {
-    if std::env::args().nth(1).as_deref() != Some("worker") {
-        eprintln!("usage: contexture-bench worker   (speaks the protocol of bench/README.md)");
-        std::process::exit(2);
+    let (mut worker, mut learner) = (Worker::default(), train::TrainWorker::default());
+    match std::env::args().nth(1).as_deref() {
+        Some("worker") => serve(|request| worker.answer(request)),
+        Some("train-step") => serve(|request| learner.answer(request)),
+        _ => {
+            eprintln!("usage: contexture-bench worker|train-step   (see bench/README.md)");
+            std::process::exit(2);
+        }
     }
-    let mut worker = Worker::default();
+}
+
+fn serve(mut answer: impl FnMut(&Value) -> Reply) {
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let reply = serde_json::from_str(&line)
             .map_err(Into::into)
-            .and_then(|request: Value| worker.answer(&request))
+            .and_then(|request: Value| answer(&request))
             .unwrap_or_else(|error| json!({ "ok": false, "error": error.to_string() }));
         let mut out = std::io::stdout().lock();
         if writeln!(out, "{reply}").and_then(|()| out.flush()).is_err() {

@@ -122,9 +122,10 @@ def shapes(s):
         yield from norm("norm")
     yield from linear("language.dense", hidden, hidden)
     yield from norm("language.norm")
-    if not s["tied"]:
-        yield "language.decoder.weight", (s["vocabulary"], hidden)
-    yield "language.bias", (s["vocabulary"],)
+    if s["tied"]:
+        yield "language.bias", (s["vocabulary"],)
+    else:
+        yield from linear("language.decoder", s["vocabulary"], hidden)
 
 
 def drawn(s, seed):
@@ -238,8 +239,10 @@ class Encoder(nn.Module):
         ids, mask, places = padded(batch)
         rows = self.hidden(ids, mask).flatten(0, 1)[places]
         rows = self.normed("language.norm", F.gelu(self.linear("language.dense", rows)))
-        decoder = self.w["embeddings.words.weight" if self.s["tied"] else "language.decoder.weight"]
-        logits = F.linear(rows, decoder, self.w["language.bias"])
+        if self.s["tied"]:
+            logits = F.linear(rows, self.w["embeddings.words.weight"], self.w["language.bias"])
+        else:
+            logits = self.linear("language.decoder", rows)
         return F.cross_entropy(logits, torch.tensor(batch["targets"]), label_smoothing=smoothing)
 
     def gradients(self, batch, smoothing=0.0):
