@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{embed, eval, info, pull, similarity, tokenize, train};
+use commands::{embed, eval, info, positions, pull, similarity, tokenize, train};
 
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
@@ -42,6 +42,8 @@ enum Command {
     Tokenize(tokenize::TokenizeArguments),
     /// Describe a model: architecture, positions, pooling, limits, digest.
     Info(info::InfoArguments),
+    /// Look at a position function: table, distances, periods, and whether places coincide.
+    Positions(positions::PositionsArguments),
     /// Bring a model into the cache.
     Pull(pull::PullArguments),
     /// Train a model of one's own, from scratch or from one that is there.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Similarity(arguments) => similarity::run(arguments),
         Command::Tokenize(arguments) => tokenize::run(arguments),
         Command::Info(arguments) => info::run(arguments),
+        Command::Positions(arguments) => positions::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
         Command::Train(arguments) => train::run(*arguments),
     };

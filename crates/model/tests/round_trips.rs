@@ -367,3 +367,29 @@ fn unknown_keys_of_a_configuration_are_refused() {
     let error = Model::open(folder.path(), &plain()).unwrap_err().to_string();
     assert!(error.contains("unknown field `hiden`") && error.contains("config.json"), "{error}");
 }
+
+/// Noise takes the unfused form of each sum; what it computes must be what the fused one does.
+#[test]
+fn dropout_acts_in_training_with_noise_only_and_keeps_the_mean() {
+    let forward = |rate: f32, seed: Option<u64>| {
+        let model = Model::create(&new(EncoderSettings { dropout: rate, ..bert() }), 4).unwrap();
+        let segments = Segments::from_lengths([6, 3]);
+        let ids = (0..9u32).collect::<Vec<_>>().into();
+        let batch = model.batch(ids, None, segments).unwrap();
+        let s = Session::train(model.weights().clone(), Arc::new(Pool::new(1)));
+        let mut s = seed.map_or_else(
+            || Session::train(model.weights().clone(), Arc::new(Pool::new(1))),
+            |seed| s.with_noise(seed),
+        );
+        model.tokens(&mut s, &batch).rows().as_slice().to_vec()
+    };
+    let still = forward(0.0, None);
+    assert_eq!(forward(0.1, None), still, "evaluation has no noise");
+    assert_eq!(forward(0.0, Some(3)), still, "no rate, no noise");
+    assert_eq!(forward(0.1, Some(3)), forward(0.1, Some(3)), "one seed, one mask");
+    assert_ne!(forward(0.1, Some(3)), forward(0.1, Some(4)));
+    // So small a rate drops nothing here, and the unfused sums equal the fused ones.
+    for (a, b) in forward(1e-9, Some(3)).iter().zip(&still) {
+        assert!((a - b).abs() < 1e-5, "{a} against {b}");
+    }
+}
