@@ -97,7 +97,9 @@ pub enum TrainError {
         difference: String,
     },
     /// Another process trains into the folder.
-    #[error("{folder}: another training run holds this folder (see {lock}); wait for it or choose another output")]
+    #[error(
+        "{folder}: another training run holds this folder (see {lock}); wait for it or choose another output"
+    )]
     Busy {
         /// The run's folder.
         folder: PathBuf,

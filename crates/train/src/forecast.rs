@@ -39,7 +39,8 @@ impl Forecast {
         let rows: u64 = sources.map(|d| (d.shuffle * d.train.len()) as u64).sum();
         let e = model.encoder().settings();
         // The language head's gradients by its words are kept until its backward adds them.
-        let words = if model.language().is_some() { 4 * (e.vocabulary * e.hidden) as u64 } else { 0 };
+        let words =
+            if model.language().is_some() { 4 * (e.vocabulary * e.hidden) as u64 } else { 0 };
         Self {
             weights: values,
             gradients: values,

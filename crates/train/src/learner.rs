@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use contexture_hub::{self as hub, HubError};
 use contexture_kernels::{Activation, Pool, Reach};
-use contexture_model::architectures::{
-    Aggregator as Gathers, EncoderSettings, NormPlace, Sizes,
-};
+use contexture_model::architectures::{Aggregator as Gathers, EncoderSettings, NormPlace, Sizes};
 use contexture_model::folder::{ModuleSettings, SentenceSettings};
 use contexture_model::heads::{ClassifierSettings, LanguageHeadSettings, Level};
-use contexture_model::positions::{Divisor, Layout, PositionSettings};
+use contexture_model::positions::{
+    DEFAULT_TOLERANCE, Divisor, Layout, PositionReport, PositionSettings, check,
+};
 use contexture_model::{AddHeads, Model, NewModel, OpenOptions};
 use contexture_nn::Weights;
 use contexture_nn::ops::Pooling;
@@ -26,6 +26,7 @@ use crate::config::{
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
 use crate::random::{Random, purpose};
+use crate::vectors;
 
 /// The tokenizer's files, the last of them the one whose presence says that all are there.
 const TOKENIZER: [&str; 8] = [
@@ -39,12 +40,18 @@ const TOKENIZER: [&str; 8] = [
     "tokenizer.json",
 ];
 
-/// Makes or opens everything; the model's weights stand beside it.
-pub(crate) fn prepare(
-    config: &Config,
-    run: &Path,
-    threads: usize,
-) -> Result<(Learner, Arc<Weights>), TrainError> {
+/// What a run begins with.
+pub(crate) struct Prepared {
+    pub(crate) learner: Learner,
+    /// The model's weights, which stand beside it.
+    pub(crate) weights: Arc<Weights>,
+    pub(crate) positions: Vec<PositionReport>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Makes or opens everything.
+pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Prepared, TrainError> {
+    let mut notes = Vec::new();
     let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
     let (mut model, tokenizer) = match &config.model.from {
         Some(name) => {
@@ -61,9 +68,15 @@ pub(crate) fn prepare(
         let expected = format!("at most the {rows} words of the model");
         return Err(TrainError::value("tokenizer", expected, format!("{words} tokens")));
     }
-    let weights = model.take_weights();
+    // Two places that coincide are an error before the first step, not a riddle after the last.
+    let positions = check(model.encoder().settings())?;
+    let mut weights = model.take_weights();
+    if let Some(vectors) = &config.model.vectors {
+        notes.push(vectors::begin_with(vectors, &tokenizer, &mut weights)?);
+    }
     let pool = Arc::new(Pool::new(threads));
-    Ok((Learner { model, tokenizer: Arc::new(tokenizer), pool }, weights))
+    let learner = Learner { model, tokenizer: Arc::new(tokenizer), pool };
+    Ok(Prepared { learner, weights, positions, notes })
 }
 
 /// The folder of a model by name, folder or archive; pulled into the cache where it is not there.
@@ -78,12 +91,7 @@ pub(crate) fn locate(name: &str) -> Result<PathBuf, TrainError> {
     Ok(found.map_err(contexture_engine::EngineError::from)?.folder)
 }
 
-fn opened(
-    config: &Config,
-    folder: &Path,
-    threads: usize,
-    seed: u64,
-) -> Result<Model, TrainError> {
+fn opened(config: &Config, folder: &Path, threads: usize, seed: u64) -> Result<Model, TrainError> {
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
     let classifier = classifier(config)?;
     let options = OpenOptions {
@@ -130,8 +138,7 @@ fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, T
 pub(crate) fn encoder(m: &ModelSettings, vocabulary: usize) -> Result<EncoderSettings, TrainError> {
     let bag = m.aggregator == Aggregator::None;
     let layers = if bag { 0 } else { m.layers };
-    let sizes =
-        Sizes { hidden: m.hidden, heads: m.heads, inner: m.inner, vocabulary, layers };
+    let sizes = Sizes { hidden: m.hidden, heads: m.heads, inner: m.inner, vocabulary, layers };
     let plain = EncoderSettings::plain(sizes);
     let before = m.norm == NormPlaceName::Before;
     let (positions, base) = positions(m)?;
@@ -202,7 +209,7 @@ fn positions(m: &ModelSettings) -> Result<(Vec<PositionSettings>, f32), TrainErr
             source: table.formula.clone().ok_or_else(|| {
                 TrainError::value("model.positions.formula", "an expression", "nothing")
             })?,
-            tolerance: table.tolerance.unwrap_or(1e-4) as f32,
+            tolerance: table.tolerance.map_or(DEFAULT_TOLERANCE, |t| t as f32),
         },
         other => return Err(one_of("model.positions", &POSITIONS, other)),
     };
@@ -387,7 +394,11 @@ fn texts(
 ) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
     let mut streams = Vec::new();
     for objective in &config.objectives {
-        streams.push(RowStream::once(objective.name(), objective.data(), &objective.text_fields())?);
+        streams.push(RowStream::once(
+            objective.name(),
+            objective.data(),
+            &objective.text_fields(),
+        )?);
     }
     Ok(streams.into_iter().flatten().flat_map(|row| match row {
         Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),

@@ -32,8 +32,10 @@ mod run_folder;
 pub mod schedule;
 pub mod snapshot;
 mod trainer;
+mod vectors;
 
 pub use config::Config;
+pub use contexture_model::positions::PositionReport;
 pub use error::TrainError;
 pub use forecast::Forecast;
 pub use run_folder::{METRICS, TIMINGS};

@@ -35,7 +35,8 @@ impl RunFolder {
         std::fs::create_dir_all(path).map_err(|e| TrainError::io(path, "cannot be made", e))?;
         let file = |name: &str| {
             let path = path.join(name);
-            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+            let file =
+                OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
             file.map_err(|e| TrainError::io(&path, "cannot be written", e))
         };
         let lock = file(LOCK)?;

@@ -52,8 +52,12 @@ mod tests {
         assert!((at(Decay::InverseSquareRoot, 40) - 0.5).abs() < 1e-12);
         // The base Transformer's rate, at d = 512 and a warm-up of 4000.
         let noam = |s: f64| 512f64.powf(-0.5) * s.powf(-0.5).min(s * 4000f64.powf(-1.5));
-        let schedule =
-            ScheduleSettings { steps: 100_000, warmup: 4000, decay: Decay::InverseSquareRoot, floor: 0.0 };
+        let schedule = ScheduleSettings {
+            steps: 100_000,
+            warmup: 4000,
+            decay: Decay::InverseSquareRoot,
+            floor: 0.0,
+        };
         for step in [1, 4000, 4001, 50_000] {
             let ours = rate(&schedule, step) * noam(4000.0);
             assert!((ours / noam(step as f64) - 1.0).abs() < 1e-12, "{step}");

@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: TrainArguments) -> Result<()> {
     display.opening(&config);
     let mut trainer = Trainer::open(config, &options)?;
     if arguments.dry_run {
+        trainer.positions().iter().for_each(|report| display.positions(report));
         display.forecast(trainer.forecast());
         return Ok(());
     }

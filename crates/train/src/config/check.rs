@@ -107,14 +107,9 @@ impl Config {
     /// A model that is there describes its encoder itself.
     fn check_nothing_described(&self) -> Result<(), TrainError> {
         let plain = super::ModelSettings::default();
-        let own = super::ModelSettings {
-            from: None,
-            dropout: plain.dropout,
-            ..self.model.clone()
-        };
-        let table = |m: &super::ModelSettings| {
-            toml::Table::try_from(m).expect("settings are plain data")
-        };
+        let own = super::ModelSettings { from: None, dropout: plain.dropout, ..self.model.clone() };
+        let table =
+            |m: &super::ModelSettings| toml::Table::try_from(m).expect("settings are plain data");
         let (own, plain) = (table(&own), table(&plain));
         match own.iter().find(|(key, value)| plain.get(*key) != Some(value)) {
             None => Ok(()),
@@ -175,7 +170,8 @@ pub(super) fn within(key: &str, value: f64, least: f64, most: f64) -> Result<(),
     match value.is_finite() && (least..=most).contains(&value) {
         true => Ok(()),
         false => {
-            let least = if least == f64::MIN_POSITIVE { "above 0".into() } else { least.to_string() };
+            let least =
+                if least == f64::MIN_POSITIVE { "above 0".into() } else { least.to_string() };
             Err(TrainError::value(key, format!("{least} to {most}"), value))
         }
     }

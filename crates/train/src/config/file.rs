@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AveragingSettings, EvaluationSettings, ModelSettings, ObjectiveSettings, OptimiserSettings,
-    ScheduleSettings, SnapshotSettings, TokenizerSettings,
+    AveragingSettings, Decay, EvaluationSettings, ModelSettings, ObjectiveSettings,
+    OptimiserSettings, ScheduleSettings, SnapshotSettings, TokenizerSettings,
 };
 use crate::TrainError;
 
@@ -57,8 +57,8 @@ impl Config {
     /// # Errors
     /// [`TrainError`] that names file, line, key and the nearest known key.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| TrainError::io(path, "cannot be read", e))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| TrainError::io(path, "cannot be read", e))?;
         Self::parse(&text, path, overrides)
     }
 
@@ -86,13 +86,17 @@ impl Config {
 
     /// The keys of `other` that differ from this one's and decide what is learned.
     pub fn difference(&self, other: &Self) -> Vec<String> {
-        let table = |config: &Self| {
-            toml::Table::try_from(config).expect("a configuration is plain data")
-        };
+        let table =
+            |config: &Self| toml::Table::try_from(config).expect("a configuration is plain data");
         let mut found = Vec::new();
         differ("", &table(self).into(), &table(other).into(), &mut found);
         // Where it is written and how many threads compute it change nothing that is learned.
         found.retain(|key| !["output", "threads"].contains(&key.as_str()));
+        // Where the rate does not look ahead to the end, a longer run begins as a shorter one.
+        let ahead = |s: &ScheduleSettings| matches!(s.decay, Decay::Linear | Decay::Cosine);
+        if !ahead(&self.schedule) {
+            found.retain(|key| key != "schedule.steps");
+        }
         found
     }
 }
@@ -128,9 +132,7 @@ fn set(table: &mut toml::Table, entry: &str) -> Result<(), String> {
     let mut place = table;
     let mut parts = parts.into_iter().peekable();
     while let Some(part) = parts.next() {
-        let next = place
-            .entry(part)
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let next = place.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
         place = match next {
             toml::Value::Table(table) => table,
             toml::Value::Array(list) => {

@@ -11,13 +11,13 @@ mod training;
 
 pub use data::{DataSettings, Fields, Join, SourceSettings};
 pub use file::Config;
-pub use model::{
-    Aggregator, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice, PositionsTable,
-    TokenizerSettings,
-};
 pub use kinds::{
     CausalSettings, ClassificationSettings, ContrastiveSettings, Distance, DistillationSettings,
     MaskedSettings, PairsSettings,
+};
+pub use model::{
+    Aggregator, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice, PositionsTable,
+    TokenizerSettings,
 };
 pub use objective::ObjectiveSettings;
 pub use presets::{PRESETS, Preset};

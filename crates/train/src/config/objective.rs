@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DataSettings;
 use super::check::within;
 use super::kinds::{
     CausalSettings, ClassificationSettings, ContrastiveSettings, DistillationSettings,
     MaskedSettings, PairsSettings,
 };
-use super::DataSettings;
 use crate::TrainError;
 
 /// One objective, by its `kind`.

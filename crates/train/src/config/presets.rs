@@ -12,8 +12,35 @@ pub struct Preset {
 }
 
 /// All of them; the first is what `--new` gives without a name.
-pub const PRESETS: &[Preset] = &[Preset {
-    name: "masked",
-    about: "a masked language model from scratch, on plain text",
-    text: include_str!("../../presets/masked.toml"),
-}];
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "masked",
+        about: "a masked language model from scratch, on plain text",
+        text: include_str!("../../presets/masked.toml"),
+    },
+    Preset {
+        name: "causal",
+        about: "a causal language model from scratch, on plain text",
+        text: include_str!("../../presets/causal.toml"),
+    },
+    Preset {
+        name: "contrastive",
+        about: "sentence vectors from pairs of texts, with hard negatives where there are any",
+        text: include_str!("../../presets/contrastive.toml"),
+    },
+    Preset {
+        name: "pairs",
+        about: "cosines brought to scores",
+        text: include_str!("../../presets/pairs.toml"),
+    },
+    Preset {
+        name: "distillation",
+        about: "a small model that gives a teacher's vectors",
+        text: include_str!("../../presets/distillation.toml"),
+    },
+    Preset {
+        name: "classification",
+        about: "classes of texts, or of their words",
+        text: include_str!("../../presets/classification.toml"),
+    },
+];

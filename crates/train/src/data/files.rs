@@ -123,7 +123,12 @@ impl RowReader {
         }
         let options = SourceOptions {
             format: settings.format.as_deref().and_then(InputFormat::from_name),
-            fields: named.clone().into_iter().chain((!alone).then(|| field.to_owned())).take(1).collect(),
+            fields: named
+                .clone()
+                .into_iter()
+                .chain((!alone).then(|| field.to_owned()))
+                .take(1)
+                .collect(),
             column: named.or_else(|| (!alone).then(|| field.to_owned())),
             header: settings.header,
             id: IdChoice::RowNumber,
@@ -173,8 +178,8 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>, TrainError> {
         };
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(folder)
-        .map_err(|e| TrainError::io(folder, "cannot be listed", e))?;
+    let entries =
+        std::fs::read_dir(folder).map_err(|e| TrainError::io(folder, "cannot be listed", e))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok())
         .filter(|entry| fits(&entry.file_name().to_string_lossy(), &name))

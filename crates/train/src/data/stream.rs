@@ -81,9 +81,10 @@ impl RowStream {
     ) -> Result<impl Iterator<Item = Result<Row, TrainError>> + use<>, TrainError> {
         let data = DataSettings { shuffle: 0, ..data.clone() };
         let stream = Self::open(what, &data, fields, Side::Train, 0)?;
-        Ok(stream.sources.into_iter().flat_map(|mut source| {
-            std::iter::from_fn(move || source.next_of_epoch().transpose())
-        }))
+        Ok(stream
+            .sources
+            .into_iter()
+            .flat_map(|mut source| std::iter::from_fn(move || source.next_of_epoch().transpose())))
     }
 
     /// The next row; `None` only where held-out rows end.
@@ -210,7 +211,18 @@ impl Shuffled {
     ) -> Result<Self, TrainError> {
         let reader = RowReader::open(&settings, &fields)?;
         let (waiting, ended) = (Vec::new(), false);
-        Ok(Self { settings, fields, split, window, key, reader, ended, waiting, epoch: 0, drawn: 0 })
+        Ok(Self {
+            settings,
+            fields,
+            split,
+            window,
+            key,
+            reader,
+            ended,
+            waiting,
+            epoch: 0,
+            drawn: 0,
+        })
     }
 
     fn begin(&mut self, epoch: u64) -> Result<(), TrainError> {

@@ -52,8 +52,11 @@ impl Distillation {
         if settings.tokens > 0.0 && own != found {
             return Err(misfit("tokens", own, found, "token rows"));
         }
-        let levels =
-            Levels { sentence: settings.sentence > 0.0, words: settings.tokens > 0.0, tokens: false };
+        let levels = Levels {
+            sentence: settings.sentence > 0.0,
+            words: settings.tokens > 0.0,
+            tokens: false,
+        };
         let options = EmbedOptions { levels, ..EmbedOptions::default() };
         Ok(Self { settings: settings.clone(), texts, teacher, options })
     }

@@ -232,8 +232,7 @@ impl Snapshots {
         let found = tensors::read(&self.tensors(name), &manifest.sha256, declaration)?;
         let stored = found.weights.into_iter().map(Stored::Plain).collect();
         let weights = Weights::new(declaration.clone(), stored);
-        let optimiser =
-            OptimiserState { steps: manifest.optimiser_steps, moments: found.moments };
+        let optimiser = OptimiserState { steps: manifest.optimiser_steps, moments: found.moments };
         Ok(Snapshot { manifest, weights, optimiser })
     }
 

@@ -60,7 +60,8 @@ pub(super) fn write(
         let shape = vec![declared.param.rows, declared.param.width];
         let name = format!("weights/{}", declared.name);
         tensors.push((name, Values(weights.plain(declared.param), shape)));
-        for (which, values) in MOMENTS.iter().zip(optimiser.iter().flat_map(|o| &o.moments[index])) {
+        for (which, values) in MOMENTS.iter().zip(optimiser.iter().flat_map(|o| &o.moments[index]))
+        {
             let name = format!("{which}/{}", declared.name);
             tensors.push((name, Values(values, vec![values.len()])));
         }
@@ -108,11 +109,7 @@ pub(super) struct Stored {
 }
 
 /// Reads a file whose digest must be `digest`. The reason, where it cannot be used.
-pub(super) fn read(
-    path: &Path,
-    digest: &str,
-    declaration: &Declaration,
-) -> Result<Stored, String> {
+pub(super) fn read(path: &Path, digest: &str, declaration: &Declaration) -> Result<Stored, String> {
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
     opened.map_err(|e| e.to_string())?;
@@ -123,16 +120,21 @@ pub(super) fn read(
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| e.to_string())?;
     let values = |name: &str| -> Option<Vec<f32>> {
         let data = tensors.tensor(name).ok()?;
-        Some(data.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        Some(
+            data.data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
+        )
     };
     let (mut weights, mut moments) = (Vec::new(), Vec::new());
     for declared in &declaration.params {
         let found = values(&format!("weights/{}", declared.name));
         let found = found.filter(|values| values.len() == declared.param.len());
         weights.push(found.ok_or(format!("{} is not in it, or of another shape", declared.name))?);
-        moments.push(MOMENTS.map(|which| {
-            values(&format!("{which}/{}", declared.name)).unwrap_or_default()
-        }));
+        moments.push(
+            MOMENTS.map(|which| values(&format!("{which}/{}", declared.name)).unwrap_or_default()),
+        );
     }
     Ok(Stored { weights, moments })
 }

@@ -30,6 +30,7 @@ impl Trainer {
             tokens: self.progress.tokens,
             loss: self.last.as_ref().map(|report| report.loss),
             best: self.progress.best.map(|best| (best.step, best.loss)),
+            truncated: self.objectives.iter().map(|objective| objective.truncated()).sum(),
             written,
         })
     }

@@ -11,9 +11,9 @@ use crate::config::Config;
 use crate::forecast;
 use crate::objectives::{self, HeldOut, Learner, Memory, Objective};
 use crate::optimiser::Optimiser;
-use crate::run_folder::{CONFIG, METRICS, RunFolder, TIMINGS, write_whole};
+use crate::run_folder::{CONFIG, RunFolder, write_whole};
 use crate::snapshot::{Progress, Snapshots};
-use crate::{Forecast, TrainError, learner};
+use crate::{Forecast, PositionReport, TrainError, learner};
 
 /// How a run is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,13 +38,15 @@ pub struct Trainer {
     pub(super) gradients: Gradients,
     pub(super) memory: Memory,
     pub(super) forecast: Forecast,
+    pub(super) positions: Vec<PositionReport>,
     pub(super) notes: Vec<String>,
     pub(super) peak_gflops: f64,
     pub(super) last: Option<StepReport>,
 }
 
-/// What a run writes, besides the model's own files, that another run must not find.
-const OWN: [&str; 4] = [METRICS, TIMINGS, CONFIG, "tokenizer.json"];
+/// What a run writes that another run must not take for its own. The logs are open already: a run
+/// that begins cuts them.
+const OWN: [&str; 2] = [CONFIG, "tokenizer.json"];
 
 impl Trainer {
     /// Checks the configuration, opens data and model, and goes on from the newest snapshot where
@@ -62,13 +64,15 @@ impl Trainer {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let (learner, weights) = learner::prepare(&config, &folder, threads)?;
+        let learner::Prepared { learner, weights, positions, notes } =
+            learner::prepare(&config, &folder, threads)?;
         let forecast = Forecast::of(&config, &learner.model, &weights);
         check_memory(&forecast, options.force)?;
         let optimiser = Optimiser::new(&config.optimiser, weights.declaration())?;
-        let objectives = config.objectives.iter().enumerate().map(|(number, settings)| {
-            objectives::open(settings, &learner, config.seed, number)
-        });
+        let objectives =
+            config.objectives.iter().enumerate().map(|(number, settings)| {
+                objectives::open(settings, &learner, config.seed, number)
+            });
         let objectives = objectives.collect::<Result<Vec<_>, _>>()?;
         let held_out = HeldOut::draw(&config, &learner)?;
         let mut trainer = Self {
@@ -82,7 +86,8 @@ impl Trainer {
             gradients: Gradients::default(),
             memory: Memory::default(),
             forecast,
-            notes: Vec::new(),
+            positions,
+            notes,
             peak_gflops: measure::peak_gflops(threads),
             last: None,
             config,
@@ -113,6 +118,11 @@ impl Trainer {
         self.run.rewind(snapshot.manifest.log_bytes)?;
         self.progress = progress;
         Ok(())
+    }
+
+    /// How the model knows order, looked at over its whole length.
+    pub fn positions(&self) -> &[PositionReport] {
+        &self.positions
     }
 
     /// How much memory it will take.
@@ -166,10 +176,9 @@ fn claim(
 
 fn check_memory(forecast: &Forecast, force: bool) -> Result<(), TrainError> {
     match forecast::available() {
-        Some(available) if forecast.total() > available && !force => Err(TrainError::Memory {
-            needed: forecast.total() >> 20,
-            available: available >> 20,
-        }),
+        Some(available) if forecast.total() > available && !force => {
+            Err(TrainError::Memory { needed: forecast.total() >> 20, available: available >> 20 })
+        }
         _ => Ok(()),
     }
 }

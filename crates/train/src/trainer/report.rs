@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::Forecast;
 use crate::objectives::HeldOutLoss;
+use crate::{Forecast, PositionReport};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum Event<'a> {
     Ready {
         /// How much memory it will take.
         forecast: &'a Forecast,
+        /// How the model knows order.
+        positions: &'a [PositionReport],
         /// Values that are trained.
         parameters: usize,
         /// The step that it goes on after; 0 where it begins.
@@ -98,6 +100,8 @@ pub struct Outcome {
     pub loss: Option<f64>,
     /// The best held-out loss and its step.
     pub best: Option<(u64, f64)>,
+    /// Texts that were cut to an objective's length, in this process.
+    pub truncated: u64,
     /// Which weights were written.
     pub written: &'static str,
 }

@@ -22,6 +22,7 @@ impl Trainer {
         let (from_step, steps) = (self.progress.step, self.config.schedule.steps);
         let mut control = watch(Event::Ready {
             forecast: &self.forecast,
+            positions: &self.positions,
             parameters,
             from_step,
             steps,

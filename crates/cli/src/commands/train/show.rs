@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use contexture_train::{Config, Event, Forecast, Outcome, StepReport};
+use contexture_train::{Config, Event, Forecast, Outcome, PositionReport, StepReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::TrainArguments;
@@ -59,10 +59,30 @@ impl Display {
         ));
     }
 
+    /// Range and distance profile, in a line or two.
+    pub(super) fn positions(&self, report: &PositionReport) {
+        let mut line = format!("positions: {}", report.name);
+        if let Some(range) = report.range {
+            line += &format!(
+                ", {:.3} to {:.3}, longest row {:.2}; mean distance",
+                range.least, range.greatest, range.largest_norm
+            );
+            let apart = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+            let near = apart.into_iter().filter(|apart| *apart < report.distances.len());
+            let parts: Vec<String> = near
+                .map(|apart| format!("{:.2} ({apart} apart)", report.distances[apart]))
+                .collect();
+            line += &format!(" {}", parts.join(", "));
+        }
+        self.say(&line);
+        self.say(&report.verdict);
+    }
+
     pub(super) fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Ready { forecast, parameters, from_step, steps, notes } => {
+            Event::Ready { forecast, positions, parameters, from_step, steps, notes } => {
                 notes.iter().for_each(|note| self.say(note));
+                positions.iter().for_each(|report| self.positions(report));
                 self.forecast(forecast);
                 let begin = match from_step {
                     0 => format!("{steps} steps"),
@@ -123,6 +143,10 @@ impl Display {
             if let Some((step, loss)) = outcome.best {
                 line += &format!(", best held-out loss {loss:.4} after step {step}");
             }
+            if outcome.truncated > 0 {
+                line +=
+                    &format!("; {} texts were cut to their length", thousands(outcome.truncated));
+            }
             line += &format!("; written: {} weights\n", outcome.written);
             line += &format!("try it: contexture embed --model {folder} 'ram hits sam'\n");
         }
@@ -158,6 +182,9 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!((thousands(7), thousands(1234567)), ("7".into(), "1,234,567".into()));
-        assert_eq!((time(5.0), time(65.0), time(3661.0)), ("5 s".into(), "1:05".into(), "1:01:01".into()));
+        assert_eq!(
+            (time(5.0), time(65.0), time(3661.0)),
+            ("5 s".into(), "1:05".into(), "1:01:01".into())
+        );
     }
 }

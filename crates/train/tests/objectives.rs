@@ -1,0 +1,232 @@
+//! Every objective, on small data: it learns, it can be broken off and gone on with to the bit,
+//! and large batches in parts give the gradients of the whole.
+
+use std::path::{Path, PathBuf};
+
+use contexture_train::{Config, Control, Event, Options, Outcome, Trainer};
+
+struct Stage(tempfile::TempDir);
+
+const WHO: [&str; 6] = ["ram", "sam", "the cat", "a dog", "my aunt", "the judge"];
+const WHAT: [&str; 4] = ["hits", "sees", "likes", "greets"];
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self(tempfile::tempdir().expect("a temporary folder"));
+        let (mut text, mut pairs, mut tagged) = (String::new(), String::new(), String::new());
+        pairs.push_str("anchor\tpositive\tnegative\tscore\tlabel\n");
+        for k in 0..240 {
+            let (a, v, b) = (WHO[k % 6], WHAT[k / 6 % 4], WHO[(k / 5 + 1) % 6]);
+            text.push_str(&format!("{a} {v} {b} today .\n"));
+            let score = (k % 3) as f64 * 2.5;
+            let other = if k % 3 == 2 { a } else { b };
+            pairs.push_str(&format!("{a} {v} {b}\t{a} {v}\t{b} {v}\t{score}\t{v}\n"));
+            for word in format!("{a} {v} {other}").split(' ') {
+                let tag = if WHAT.contains(&word) { "VERB" } else { "NOUN" };
+                tagged.push_str(&format!("{word}\t{tag}\n"));
+            }
+            tagged.push('\n');
+        }
+        for (name, content) in [("text.txt", text), ("pairs.tsv", pairs), ("tagged.conll", tagged)]
+        {
+            std::fs::write(stage.path(name), content).expect("data");
+        }
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn config(&self, name: &str, objective: &str, model: &str, steps: u64) -> Config {
+        let text = format!(
+            "output = {:?}\nthreads = 2\n\
+             [model]\nlayers = 1\nhidden = 24\nheads = 2\ninner = 48\nmaximum_tokens = 32\n{model}\n\
+             [tokenizer]\nvocabulary = 120\nmin_frequency = 1\n\
+             [[objective]]\n{objective}\nheld_out_share = 0.1\nshuffle = 50\n\
+             [optimiser]\nlearning_rate = 4e-3\n[schedule]\nsteps = {steps}\nwarmup = 4\n\
+             [evaluation]\nevery = 10\n[snapshots]\nevery = 6\n",
+            self.path(name),
+        );
+        Config::parse(&text, "test".as_ref(), &[]).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"))
+    }
+
+    fn objective(&self, kind: &str) -> String {
+        let file = |name: &str| format!("{:?}", self.path(name));
+        let text = format!("[objective.data]\ntrain = [{{ files = [{}] }}]", file("text.txt"));
+        let pairs = |columns: &str| {
+            let pairs = file("pairs.tsv");
+            format!(
+                "[objective.data]\ntrain = [{{ files = [{pairs}], columns = {{ {columns} }} }}]"
+            )
+        };
+        match kind {
+            "masked" => format!("kind = \"masked\"\nlength = 16\nbatch_tokens = 128\n{text}"),
+            "packed" => format!(
+                "kind = \"masked\"\nname = \"packed\"\npack = true\nlength = 16\nbatch_tokens = 128\n{text}"
+            ),
+            "causal" => format!("kind = \"causal\"\nlength = 16\nbatch_tokens = 128\n{text}"),
+            "contrastive" => format!(
+                "kind = \"contrastive\"\nbatch = 12\nnegatives = 1\nsymmetric = true\ncache = 7\nlength = 16\n{}",
+                pairs("")
+            ),
+            "pairs" => format!(
+                "kind = \"pairs\"\nbatch = 12\nmost = 5.0\nlength = 16\n{}",
+                pairs("first = \"anchor\", second = \"positive\"")
+            ),
+            "distillation" => format!(
+                "kind = \"distillation\"\nteacher = {}\ntokens = 0.5\nbatch = 12\nlength = 16\n{text}",
+                file("teacher")
+            ),
+            "classification" => format!(
+                "kind = \"classification\"\nbatch = 12\nlength = 16\n{}",
+                pairs("text = \"anchor\"")
+            ),
+            "tagging" => format!(
+                "kind = \"tagging\"\nbatch = 12\nlength = 16\n[objective.data]\ntrain = [{{ files = [{}], \
+                 join = \"sentence\" }}]",
+                file("tagged.conll")
+            ),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn run(config: Config, stop_after: Option<u64>) -> (Outcome, Vec<f64>) {
+    let mut trainer = Trainer::open(config, &Options::default()).expect("the run opens");
+    let mut losses = Vec::new();
+    let outcome = trainer.run(&mut |event| {
+        if let Event::Step(report) = event {
+            losses.push(report.loss);
+            if Some(report.step) == stop_after {
+                return Control::Stop;
+            }
+        }
+        Control::GoOn
+    });
+    (outcome.expect("the run goes well"), losses)
+}
+
+fn result(folder: &Path) -> (Vec<u8>, String) {
+    let read = |name: &str| std::fs::read(folder.join(name)).expect(name);
+    (read("model.safetensors"), String::from_utf8(read("metrics.jsonl")).expect("text"))
+}
+
+const KINDS: [&str; 8] = [
+    "masked",
+    "packed",
+    "causal",
+    "contrastive",
+    "pairs",
+    "distillation",
+    "classification",
+    "tagging",
+];
+
+fn model(kind: &str) -> &'static str {
+    if kind == "causal" { "causal = true\nnorm = \"before\"" } else { "" }
+}
+
+#[test]
+fn every_objective_learns() {
+    let stage = Stage::new();
+    run(stage.config("teacher", &stage.objective("masked"), "", 20), None);
+    for kind in KINDS {
+        let (outcome, losses) =
+            run(stage.config(kind, &stage.objective(kind), model(kind), 60), None);
+        assert!(outcome.finished && outcome.steps == 60, "{kind}");
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let (first, last) = (mean(&losses[..6]), mean(&losses[54..]));
+        assert!(last < 0.8 * first, "{kind}: {first} to {last}");
+        let best = outcome.best.expect("held-out losses");
+        assert!(best.1 < first, "{kind}: held out {best:?}, first {first}");
+    }
+}
+
+#[test]
+fn every_objective_goes_on_to_the_bit() {
+    let stage = Stage::new();
+    run(stage.config("teacher", &stage.objective("masked"), "", 20), None);
+    for kind in KINDS {
+        let config = |name: &str| stage.config(name, &stage.objective(kind), model(kind), 29);
+        let whole = format!("{kind}-whole");
+        run(config(&whole), None);
+        let broken = format!("{kind}-broken");
+        for (stop, expected) in [(Some(7), 7), (Some(20), 20), (None, 29)] {
+            let (outcome, _) = run(config(&broken), stop);
+            assert_eq!(outcome.steps, expected, "{kind}");
+        }
+        let (found, expected) = (result(&stage.path(&broken)), result(&stage.path(&whole)));
+        assert_eq!(found.1, expected.1, "{kind}: metrics");
+        assert!(found.0 == expected.0, "{kind}: weights");
+    }
+}
+
+/// In parts or whole, with dropout: the same masks, so the same losses but for rounding.
+#[test]
+fn gradient_caching_changes_nothing_but_rounding() {
+    let stage = Stage::new();
+    let objective = stage.objective("contrastive");
+    let losses = |cache: usize| {
+        let objective = objective.replace("cache = 7", &format!("cache = {cache}"));
+        // Without dropout: masks go by the place in a pass, which parts change.
+        let name = format!("cache-{cache}");
+        run(stage.config(&name, &objective, "dropout = 0.0", 12), None).1
+    };
+    let whole = losses(0);
+    for cache in [1, 7, 36, 1000] {
+        for (step, (a, b)) in whole.iter().zip(losses(cache)).enumerate() {
+            assert!(
+                (a - b).abs() < 1e-4 * a.abs().max(1.0),
+                "cache {cache}, step {step}: {a}, {b}"
+            );
+        }
+    }
+}
+
+#[test]
+fn objectives_add_up_by_their_weights() {
+    let stage = Stage::new();
+    let both = format!(
+        "{}\n[[objective]]\nweight = 0.25\n{}",
+        stage.objective("masked"),
+        stage.objective("contrastive")
+    );
+    let config = stage.config("both", &both, "", 8);
+    let mut trainer = Trainer::open(config, &Options::default()).expect("the run opens");
+    let mut seen = 0;
+    let outcome = trainer.run(&mut |event| {
+        if let Event::Step(report) = event {
+            let [masked, contrastive] =
+                ["masked", "contrastive"].map(|name| report.objectives[name]);
+            assert!((report.loss - masked - 0.25 * contrastive).abs() < 1e-9);
+            seen += 1;
+        }
+        Control::GoOn
+    });
+    assert!(outcome.expect("the run goes well").finished && seen == 8);
+}
+
+#[test]
+fn the_bag_has_no_layers_and_learns() {
+    let stage = Stage::new();
+    let bag = "aggregator = \"none\"\npositions = \"none\"";
+    let objective = stage.objective("contrastive");
+    let (outcome, losses) = run(stage.config("bag", &objective, bag, 40), None);
+    assert!(outcome.finished && losses[39] < losses[0], "{losses:?}");
+}
+
+/// A longer run of a schedule that does not look ahead begins as the shorter one.
+#[test]
+fn more_steps_go_on_where_the_rate_does_not_look_ahead() {
+    let stage = Stage::new();
+    let config = |name: &str, steps: u64| {
+        let mut config = stage.config(name, &stage.objective("masked"), "", steps);
+        config.schedule.decay = contexture_train::config::Decay::InverseSquareRoot;
+        config
+    };
+    run(config("long", 20), None);
+    run(config("grown", 12), None);
+    run(config("grown", 20), None);
+    assert!(result(&stage.path("grown")).0 == result(&stage.path("long")).0);
+}
