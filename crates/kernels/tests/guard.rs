@@ -4,19 +4,25 @@
 
 use std::ops::{Deref, DerefMut};
 
-use contexture_kernels::Pool;
+use contexture_kernels::activated::activate_both_on;
 use contexture_kernels::activation::{Activation, activate, activate_backward, exponential};
 use contexture_kernels::attention::{
     AttentionShape, Reach, ToeplitzBias, attend_backward_on, attend_on,
 };
-use contexture_kernels::gemm::{Epilogue, FeedForward, PackedMatrix, feed_forward, linear};
+use contexture_kernels::dropout::dropout_on;
+use contexture_kernels::gemm::{
+    Epilogue, FeedForward, Operand, Output, PackedMatrix, feed_forward, linear, matmul_on,
+    weight_gradient_on,
+};
 use contexture_kernels::isa::{Isa, Kernel, Simd, dispatch_on};
 use contexture_kernels::lookup::{lookup, lookup_backward};
 use contexture_kernels::norm::{Norm, layer_norm_backward, layer_norm_on};
+use contexture_kernels::optimise::{AdamStep, adam_on, sum_of_squares_on};
 use contexture_kernels::pointwise::{add_scaled, normalize, normalize_backward, weighted_sum};
 use contexture_kernels::pooling::{Pooling, pool_rows, pool_rows_backward};
 use contexture_kernels::rotary::{Rotation, Turn, rotate_on};
-use contexture_kernels::softmax::{softmax_backward, softmax_on};
+use contexture_kernels::softmax::{Smoothed, cross_entropy_on, softmax_backward, softmax_on};
+use contexture_kernels::{Pool, Store};
 
 /// Which end of the values touches a page that faults.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -322,6 +328,65 @@ fn pool_all(fence: Fence, width: usize) {
         pool_rows_backward(&Pool::new(1), kind, width, &offsets, &skip, &x, &out, &mut by_x);
         assert!(out.iter().chain(&by_x[..]).all(|y| y.is_finite()));
     }
+}
+
+#[test]
+fn training_stays_inside() {
+    let pool = Pool::new(1);
+    each_isa(|isa, fence| {
+        for (m, k, n) in
+            [(1, 1, 1), (3, 5, 7), (14, 16, 32), (15, 33, 47), (6, 1024, 9), (31, 300, 20)]
+        {
+            let (a, b) = (Fenced::new(fence, m * k), Fenced::new(fence, k * n));
+            let mut out = Fenced::new(fence, m * n);
+            for store in [Store::Over, Store::Add] {
+                let turned = [(false, false), (false, true), (true, false), (true, true)];
+                for (a_turned, b_turned) in turned {
+                    let a = Operand::new(&a, if a_turned { m } else { k });
+                    let b = Operand::new(&b, if b_turned { k } else { n });
+                    let a = if a_turned { a.transposed() } else { a };
+                    let b = if b_turned { b.transposed() } else { b };
+                    let out = Output { values: &mut out, stride: n, store };
+                    matmul_on(isa, &pool, (m, k, n), a, b, out);
+                }
+            }
+            let mut db = Fenced::new(fence, m);
+            let (dz, x) = (Operand::new(&a, m), Operand::new(&b, n));
+            let dw = (&mut out[..], Store::Add);
+            weight_gradient_on(isa, &pool, (k, n, m), dz, x, dw, Some(&mut db));
+            assert!(out.iter().chain(&db[..]).all(|y| y.is_finite()));
+        }
+        for n in [1, 7, 16, 33, 130] {
+            let (x, mut out) = (Fenced::new(fence, n), Fenced::new(fence, n));
+            dropout_on(isa, &pool, 0.3, 7, &x, Store::Add, &mut out);
+            let (mut du, mut u) = (Fenced::new(fence, n), Fenced::new(fence, n));
+            for activation in Activation::ALL {
+                activate_both_on(isa, &pool, activation, &x, &mut du, &mut u);
+            }
+            let mut z = Fenced::new(fence, 2 * n);
+            let targets = [n as u32 - 1, 0];
+            let (smoothing, seed) = (0.1, Some(0.5));
+            let smoothed = Smoothed { classes: n, stride: n, targets: &targets, smoothing, seed };
+            let mut losses = Fenced::new(fence, 2);
+            cross_entropy_on(isa, &pool, &smoothed, &mut z, &mut losses);
+            let step = AdamStep {
+                decoupled: true,
+                learning_rate: 0.1,
+                beta1: 0.9,
+                beta2: 0.99,
+                epsilon: 1e-8,
+                weight_decay: 0.1,
+                bias_correction1: 0.1,
+                bias_correction2: 0.01,
+                gradient_scale: 1.0,
+            };
+            let mut v = Fenced::new(fence, n);
+            v.fill(0.5);
+            adam_on(isa, &pool, &step, &mut out, &x, &mut u, &mut v);
+            assert!(sum_of_squares_on(isa, &pool, &out).is_finite());
+            assert!(losses.iter().chain(&z[..]).all(|y| y.is_finite()));
+        }
+    });
 }
 
 #[test]

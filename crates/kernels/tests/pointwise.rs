@@ -7,7 +7,7 @@ use contexture_kernels::norm::{Norm, layer_norm_backward, layer_norm_on};
 use contexture_kernels::pointwise::normalize;
 use contexture_kernels::pooling::{Pooling, pool_rows};
 use contexture_kernels::rotary::{Rotation, Turn, rotate_on};
-use contexture_kernels::softmax::softmax_on;
+use contexture_kernels::softmax::{Smoothed, cross_entropy_on, softmax_on};
 use contexture_kernels::{Pool, pooling};
 
 fn noise(len: usize, seed: u64) -> Vec<f32> {
@@ -366,5 +366,40 @@ fn sums_do_not_depend_on_threads() {
     let first = run(1);
     for threads in [2, 3, 4, 8] {
         assert!(run(threads) == first, "{threads} threads");
+    }
+}
+
+#[test]
+fn cross_entropy_equals_its_twin_on_every_instruction_set() {
+    for (rows, classes, stride) in [(1, 1, 1), (3, 17, 17), (5, 40, 64), (70, 1000, 1016)] {
+        let logits: Vec<f32> = (0..rows * stride).map(|i| 9.0 * (i as f32 * 0.7).sin()).collect();
+        let targets: Vec<u32> = (0..rows).map(|row| (row * 31 % classes) as u32).collect();
+        for (smoothing, seed) in [(0.0, None), (0.1, Some(0.25f32))] {
+            for isa in Isa::supported() {
+                let smoothed = Smoothed { classes, stride, targets: &targets, smoothing, seed };
+                let (mut z, mut losses) = (logits.clone(), vec![f32::NAN; rows]);
+                cross_entropy_on(isa, &Pool::new(2), &smoothed, &mut z, &mut losses);
+                for row in 0..rows {
+                    let own = &logits[row * stride..][..classes];
+                    let most = own.iter().fold(f64::MIN, |most, z| most.max(f64::from(*z)));
+                    let p = |c: usize| (f64::from(own[c]) - most).exp();
+                    let sum: f64 = (0..classes).map(p).sum();
+                    let e = f64::from(smoothing);
+                    let hit = |c: usize| if c == targets[row] as usize { 1.0 - e } else { 0.0 };
+                    let q = |c: usize| e / classes as f64 + hit(c);
+                    let likelihood = |c: usize| f64::from(own[c]) - most - sum.ln();
+                    let loss: f64 = (0..classes).map(|c| -q(c) * likelihood(c)).sum();
+                    let found = f64::from(losses[row]);
+                    assert!((found - loss).abs() < 1e-5 * (1.0 + loss), "{found} is not {loss}");
+                    for (c, found) in z[row * stride..][..classes].iter().enumerate() {
+                        let dz = seed.map(|seed| f64::from(seed) * (p(c) / sum - q(c)));
+                        let expected = dz.unwrap_or(f64::from(own[c]));
+                        assert!((f64::from(*found) - expected).abs() < 1e-6, "{isa} {row} {c}");
+                    }
+                    let beyond = row * stride + classes..(row + 1) * stride;
+                    assert_eq!(z[beyond.clone()], logits[beyond], "padding is left alone");
+                }
+            }
+        }
     }
 }

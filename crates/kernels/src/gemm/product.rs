@@ -25,8 +25,8 @@ const BLOCK_STEPS: usize = 256;
 const PACKED_BYTES: usize = 256 << 10;
 /// Tiles of A that are copied at once: as many as L2 has room for beside B.
 const BATCH: usize = 8;
-/// Tiles of a task, at least: packing B must not count.
-const LEAST_TILES: usize = 4;
+/// Tiles of a task, at least, where there are enough: packing B must not count.
+const LEAST_TILES: usize = 32;
 /// Rows that lie a multiple of this apart fall on the same few places of the L1 cache.
 const CONFLICT: usize = 1024;
 
@@ -121,16 +121,17 @@ impl Cut {
         if threads == 1 {
             return Self { parts: 1, groups };
         }
-        // A part whose A is packed pays for all of B too: large ones.
         let packed = matmul.read() == Read::Packed;
         let wanted = if packed { 2 * threads } else { 4 * threads };
-        let least_tiles = if packed { 2 * LEAST_TILES } else { LEAST_TILES };
         let tiles = matmul.shape.0.div_ceil(tile::tile_rows(isa));
         // Each group reads, or copies, all of A, and each part packs all of B. A copy pays for
         // many panels only.
         let least = if matmul.read() == Read::Direct { panels.div_ceil(2).min(wanted) } else { 1 };
         let groups = groups.max(least);
-        let parts = wanted.div_ceil(groups).min(tiles / least_tiles).max(1);
+        let parts = wanted.div_ceil(groups).min(tiles / if packed { 8 } else { LEAST_TILES });
+        // A small product is shared all the same.
+        let few = threads.div_ceil(groups).min(tiles.div_ceil(2));
+        let parts = parts.max(few).max(1);
         // As many tasks as all threads can share evenly.
         let even = if parts > threads { parts / threads * threads } else { parts };
         Self { parts: even, groups }
