@@ -1,0 +1,9 @@
+//! Training against PyTorch: gradients of whole models, ten steps of the optimisers, losses on
+//! sentence vectors, and trained folders in Python. What the goldens hold stands in
+//! `goldens/README.md`; their script is `goldens/training.py`.
+
+mod gradients;
+mod problem;
+mod python;
+mod sentences;
+mod steps;
