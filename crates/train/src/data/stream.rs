@@ -15,7 +15,7 @@ use crate::random::{Random, purpose};
 pub enum Side {
     /// Those that are learned from.
     Train,
-    /// Those that are judged on: once each, in the files' order.
+    /// Those that are judged on: once each, from each source in turn, in the files' order.
     HeldOut,
 }
 
@@ -93,16 +93,7 @@ impl RowStream {
     /// A row that cannot be read; files without any row.
     pub fn next_row(&mut self) -> Result<Option<Row>, TrainError> {
         if self.side == Side::HeldOut {
-            while let Some(source) = self.sources.get_mut(self.current) {
-                match source.next_of_epoch()? {
-                    Some(row) => {
-                        self.drawn += 1;
-                        return Ok(Some(row));
-                    }
-                    None => self.current += 1,
-                }
-            }
-            return Ok(None);
+            return self.next_held_out();
         }
         let index = self.choose();
         self.drawn += 1;
@@ -117,6 +108,18 @@ impl RowStream {
                 Err(TrainError::NoData { what: format!("{}: {files}", self.what), detail })
             }
         }
+    }
+
+    /// From each source in turn, so that the first rows are of all of them.
+    fn next_held_out(&mut self) -> Result<Option<Row>, TrainError> {
+        for _ in 0..self.sources.len() {
+            self.current = (self.current + 1) % self.sources.len();
+            if let Some(row) = self.sources[self.current].next_of_epoch()? {
+                self.drawn += 1;
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     fn choose(&self) -> usize {

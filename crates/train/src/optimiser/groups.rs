@@ -28,7 +28,7 @@ pub fn groups(
     for (key, name) in named {
         if !params.iter().any(|declared| begins(&declared.name, name)) {
             let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
-            let nearest = params.iter().map(|d| d.name.as_str()).min_by_key(distance);
+            let nearest = params.iter().flat_map(|d| beginnings(&d.name)).min_by_key(distance);
             let expected = format!("the beginning of a name, as {}", nearest.unwrap_or("none"));
             return Err(TrainError::value(key, expected, name));
         }
@@ -58,6 +58,11 @@ fn group(settings: &OptimiserSettings, declared: &Declared, layers: i32) -> Grou
 fn begins(name: &str, start: &str) -> bool {
     let rest = name.strip_prefix(start.trim_end_matches('.'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// `a.b.c`: `a`, `a.b`, `a.b.c`.
+fn beginnings(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(at, _)| &name[..at]).chain([name])
 }
 
 fn layer(name: &str) -> Option<i32> {
@@ -93,6 +98,6 @@ mod tests {
         assert_eq!(decays, [0.1, 0.1, 0.0, 0.1, 0.0]);
         let wrong = OptimiserSettings { freeze: vec!["layer.1".into()], ..settings };
         let message = groups(&wrong, &declaration).unwrap_err().to_string();
-        assert!(message.contains("layers.1") && message.contains("layer.1"), "{message}");
+        assert!(message.contains("as layers.1,") && message.contains("layer.1"), "{message}");
     }
 }

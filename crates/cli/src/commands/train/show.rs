@@ -95,11 +95,12 @@ impl Display {
             Event::Step(report) => self.step(report),
             Event::HeldOut { step, loss, best } => {
                 let mark = if *best { ", the best so far" } else { "" };
-                let perplexity = loss.loss.exp();
-                self.say(&format!(
-                    "step {step}: held-out loss {:.4} (perplexity {perplexity:.1}){mark}",
-                    loss.loss
-                ));
+                let parts = loss.objectives.iter().map(|(name, loss)| format!("{name} {loss:.4}"));
+                let parts = match loss.objectives.len() {
+                    0 | 1 => String::new(),
+                    _ => format!(" ({})", parts.collect::<Vec<_>>().join(", ")),
+                };
+                self.say(&format!("step {step}: held-out loss {:.4}{parts}{mark}", loss.loss));
             }
             _ => {}
         }
