@@ -225,7 +225,8 @@ impl<'a> Likelihood<'a> {
         let next = || {
             let mut end = begin;
             let mut tokens = 0;
-            while end < asks.len() && (end == begin || tokens + length(&asks[end]) <= BATCH_TOKENS) {
+            while end < asks.len() && (end == begin || tokens + length(&asks[end]) <= BATCH_TOKENS)
+            {
                 tokens += length(&asks[end]);
                 end += 1;
             }
@@ -257,9 +258,8 @@ impl<'a> Likelihood<'a> {
         let mut kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sessions: Vec<Session> = kept.drain(..).collect();
         let weights = self.model.weights();
-        sessions.resize_with(self.threads, || {
-            Session::infer(weights.clone(), Arc::new(Pool::new(1)))
-        });
+        sessions
+            .resize_with(self.threads, || Session::infer(weights.clone(), Arc::new(Pool::new(1))));
         sessions
     }
 

@@ -19,7 +19,9 @@ pub enum EvaluateError {
     #[error(transparent)]
     Row(#[from] RowError),
     /// The column asked for, or one of the usual names, is not there.
-    #[error("{file}: there is no column {wanted}; the columns are: {columns}; name one with {option}")]
+    #[error(
+        "{file}: there is no column {wanted}; the columns are: {columns}; name one with {option}"
+    )]
     Column {
         /// The file.
         file: String,

@@ -145,7 +145,11 @@ impl Report {
         }
         if self.figures().any(|figure| figure.interval.is_some()) {
             text += "\nin brackets: 95 % bootstrap intervals";
-            text += if self.figures().any(|f| f.unit == Unit::Share) { "; shares x 100\n" } else { "\n" };
+            text += if self.figures().any(|f| f.unit == Unit::Share) {
+                "; shares x 100\n"
+            } else {
+                "\n"
+            };
         }
         for note in &self.notes {
             text += &format!("note: {note}\n");
@@ -233,7 +237,8 @@ mod tests {
         let one = report(1);
         assert!(one.text().contains("  Spearman   86.72 [85.00, 88.00]\n"), "{}", one.text());
         assert!(one.text().contains("undefined") && one.text().contains("note: 1 text was cut"));
-        let json: serde_json::Value = serde_json::from_str(&one.json().expect("JSON")).expect("JSON");
+        let json: serde_json::Value =
+            serde_json::from_str(&one.json().expect("JSON")).expect("JSON");
         assert_eq!(json["lines"][0]["figures"][0]["value"], 0.86719);
         assert!(json["lines"][0]["figures"][1]["value"].is_null());
     }

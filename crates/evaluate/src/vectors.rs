@@ -87,19 +87,23 @@ pub(crate) fn stream(
         None => Next::End,
     };
     let mut failure = None;
-    embedder.embed_stream(options, next, |at: usize, records: Result<Vec<Record>, EngineError>| {
-        setup.say("embedding", at + 1, total);
-        let taken = records
-            .map_err(EvaluateError::from)
-            .and_then(|records| records.into_iter().try_for_each(|record| take(at, record)));
-        match taken {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
+    embedder.embed_stream(
+        options,
+        next,
+        |at: usize, records: Result<Vec<Record>, EngineError>| {
+            setup.say("embedding", at + 1, total);
+            let taken = records
+                .map_err(EvaluateError::from)
+                .and_then(|records| records.into_iter().try_for_each(|record| take(at, record)));
+            match taken {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
             }
-        }
-    })?;
+        },
+    )?;
     failure.or(unread).map_or(Ok(()), Err)
 }
 

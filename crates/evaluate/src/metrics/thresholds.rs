@@ -117,7 +117,8 @@ pub fn shares_at(scores: &[f64], gold: &[bool], threshold: f64) -> [f64; 2] {
         called += usize::from(call);
         positives += usize::from(*gold);
     }
-    let f1 = if called + positives == 0 { 0.0 } else { 2.0 * hits as f64 / (called + positives) as f64 };
+    let f1 =
+        if called + positives == 0 { 0.0 } else { 2.0 * hits as f64 / (called + positives) as f64 };
     [right as f64 / scores.len() as f64, f1]
 }
 

@@ -57,8 +57,7 @@ mod tests {
             }
         }
         let x: Vec<f64> = (0..n).map(|k| k as f64 - 2.5).collect();
-        let mut b: Vec<f64> =
-            (0..n).map(|i| (0..n).map(|j| a[i * n + j] * x[j]).sum()).collect();
+        let mut b: Vec<f64> = (0..n).map(|i| (0..n).map(|j| a[i * n + j] * x[j]).sum()).collect();
         Cholesky::new(a, n).solve(&mut b);
         assert!(b.iter().zip(&x).all(|(b, x)| (b - x).abs() < 1e-9), "{b:?}");
     }

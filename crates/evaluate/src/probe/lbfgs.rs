@@ -142,8 +142,7 @@ mod tests {
         // f = sum_i c_i (x_i - i)^2 + (x_0 x_0)^2 with curvatures over six orders of magnitude.
         let curve = |i: usize| 10f64.powi(i as i32 - 3);
         let value = |x: &[f64]| {
-            let mut g: Vec<f64> =
-                (0..7).map(|i| 2.0 * curve(i) * (x[i] - i as f64)).collect();
+            let mut g: Vec<f64> = (0..7).map(|i| 2.0 * curve(i) * (x[i] - i as f64)).collect();
             g[0] += 4.0 * x[0].powi(3);
             let f: f64 = (0..7).map(|i| curve(i) * (x[i] - i as f64).powi(2)).sum();
             Ok((f + x[0].powi(4), g))

@@ -51,6 +51,8 @@ pub struct Logistic {
     pub converged: bool,
 }
 
+/// Memory for vectors in f64.
+const WIDENED_BYTES: usize = 256 << 20;
 /// Rows at most that the preconditioner is made of.
 const PRECONDITIONER_ROWS: usize = 1 << 16;
 
@@ -68,6 +70,7 @@ impl Logistic {
         let classes = check(samples, gold)?;
         let problem = Problem {
             samples,
+            widened: widened(samples)?,
             gold,
             outputs: if classes == 2 { 1 } else { classes },
             penalty: 1.0 / (settings.c * samples.rows() as f64),
@@ -159,10 +162,21 @@ fn first_largest(values: impl Iterator<Item = f64>) -> usize {
 }
 
 fn block_of(rows: &[f32], width: usize) -> Array2<f64> {
-    let count = rows.len() / width;
-    Array2::from_shape_fn((count, width + 1), |(row, column)| {
-        if column == width { 1.0 } else { f64::from(rows[row * width + column]) }
-    })
+    let mut block = Array2::ones((rows.len() / width, width + 1));
+    for (mut to, from) in block.rows_mut().into_iter().zip(rows.chunks_exact(width)) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = f64::from(*from));
+    }
+    block
+}
+
+/// Every block in f64, where that takes little memory; else they are widened whenever they pass.
+fn widened(samples: &Samples) -> Result<Option<Vec<Array2<f64>>>, EvaluateError> {
+    let width = samples.width();
+    if samples.rows().saturating_mul(8 * (width + 1)) > WIDENED_BYTES {
+        return Ok(None);
+    }
+    let block = |block| samples.block(block, |rows| block_of(rows, width));
+    (0..samples.blocks()).map(block).collect::<Result<_, _>>().map(Some)
 }
 
 fn logits(block: &Array2<f64>, weights: ArrayView2<'_, f64>) -> Array2<f64> {
@@ -172,6 +186,7 @@ fn logits(block: &Array2<f64>, weights: ArrayView2<'_, f64>) -> Array2<f64> {
 /// Samples, labels and penalty: the function that is minimised.
 struct Problem<'a> {
     samples: &'a Samples,
+    widened: Option<Vec<Array2<f64>>>,
     gold: &'a [usize],
     outputs: usize,
     penalty: f64,
@@ -183,7 +198,7 @@ impl Problem<'_> {
     fn blocks<R: Send>(
         &self,
         step: usize,
-        visit: impl Fn(usize, Array2<f64>) -> R + Sync,
+        visit: impl Fn(usize, &Array2<f64>) -> R + Sync,
     ) -> Result<Vec<R>, EvaluateError> {
         let width = self.samples.width();
         let numbers: Vec<usize> = (0..self.samples.blocks()).step_by(step).collect();
@@ -191,7 +206,10 @@ impl Problem<'_> {
             numbers.iter().map(|_| Mutex::new(None)).collect();
         self.pool.run(numbers.len(), &|task| {
             let block = numbers[task];
-            let result = self.samples.block(block, |rows| visit(block, block_of(rows, width)));
+            let result = match &self.widened {
+                Some(blocks) => Ok(visit(block, &blocks[block])),
+                None => self.samples.block(block, |rows| visit(block, &block_of(rows, width))),
+            };
             *found[task].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         });
         found
@@ -206,9 +224,9 @@ impl Problem<'_> {
         let weights = ArrayView2::from_shape((self.outputs, rows), point)
             .map_err(|_| self.wrong_shape(point.len()))?;
         let parts = self.blocks(1, |block, x| {
-            let mut logits = logits(&x, weights.t());
+            let mut logits = logits(x, weights.t());
             let loss = self.residuals(block, &mut logits);
-            (loss, logits.t().dot(&x))
+            (loss, logits.t().dot(x))
         })?;
         let mut loss = 0.0;
         let mut gradient: Array2<f64> = Array2::zeros((self.outputs, rows));
@@ -263,7 +281,7 @@ impl Problem<'_> {
     fn preconditioner(&self) -> Result<Cholesky, EvaluateError> {
         let rows = self.samples.width() + 1;
         let step = self.samples.blocks().div_ceil(PRECONDITIONER_ROWS / BLOCK_ROWS).max(1);
-        let parts = self.blocks(step, |_, x| (x.nrows(), x.t().dot(&x)))?;
+        let parts = self.blocks(step, |_, x| (x.nrows(), x.t().dot(x)))?;
         let mut count = 0;
         let mut sum: Array2<f64> = Array2::zeros((rows, rows));
         for (rows, part) in parts {

@@ -3,6 +3,6 @@
 mod lines;
 mod table;
 
-pub use table::{Row, Table};
-pub(crate) use table::object;
 pub(crate) use lines::lines;
+pub(crate) use table::object;
+pub use table::{Row, Table};

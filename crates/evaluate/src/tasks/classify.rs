@@ -155,7 +155,10 @@ pub fn classify(
         }
     };
     let pick = |items: &[usize]| -> (Vec<usize>, Vec<usize>) {
-        (items.iter().map(|at| asked[*at]).collect(), items.iter().map(|at| predicted[*at]).collect())
+        (
+            items.iter().map(|at| asked[*at]).collect(),
+            items.iter().map(|at| predicted[*at]).collect(),
+        )
     };
     let of = |measure: fn(&[usize], &[usize]) -> f64| {
         setup.bootstrap.estimate(asked.len(), |items| {

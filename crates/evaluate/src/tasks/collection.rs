@@ -45,7 +45,8 @@ impl Collection {
         let corpus = find(folder, "corpus", "corpus.jsonl or corpus.jsonl.gz")?;
         let queries = find(folder, "queries", "queries.jsonl or queries.jsonl.gz")?;
         let mut judged = judgements(&qrels(folder, split)?)?;
-        let mut found = Self { ids: ids(&corpus)?, corpus, queries: Vec::new(), unjudged: 0, unknown: 0 };
+        let mut found =
+            Self { ids: ids(&corpus)?, corpus, queries: Vec::new(), unjudged: 0, unknown: 0 };
         let file = queries.display().to_string();
         let mut seen = Seen::new(&file);
         for item in lines(&queries)? {
@@ -126,7 +127,8 @@ fn qrels(folder: &Path, split: Option<&str>) -> Result<PathBuf, EvaluateError> {
     };
     let expected = "the judgements, qrels/test.tsv or qrels.tsv (--split names another)";
     let missing = || EvaluateError::Folder { folder: folder.to_owned(), expected };
-    let paths = names.iter().flat_map(|name| ["", ".gz"].map(|end| folder.join(format!("{name}{end}"))));
+    let paths =
+        names.iter().flat_map(|name| ["", ".gz"].map(|end| folder.join(format!("{name}{end}"))));
     paths.into_iter().find(|path| path.is_file()).ok_or_else(missing)
 }
 
@@ -234,7 +236,13 @@ fn judgements(path: &Path) -> Result<Judgements, EvaluateError> {
                 continue;
             }
             let (what, expected) = ("the judgement".to_owned(), "a whole number");
-            return Err(EvaluateError::Value { file, line, what, expected, found: score.to_owned() });
+            return Err(EvaluateError::Value {
+                file,
+                line,
+                what,
+                expected,
+                found: score.to_owned(),
+            });
         };
         judged.entry(query.to_owned()).or_default().insert(document.to_owned(), score);
     }

@@ -242,9 +242,13 @@ pub fn minimal_pairs(
             unequal_tokens += usize::from(spans[0].len() != spans[1].len());
             truncated += own.iter().filter(|sequence| sequence.truncated).count();
             let whole = scoring == Scoring::Sentence || model.objective() == Objective::Causal;
-            places.extend(spans.into_iter().zip(&own).map(|(span, sequence)| {
-                if whole { model.places(sequence) } else { span }
-            }));
+            places.extend(
+                spans.into_iter().zip(&own).map(
+                    |(span, sequence)| {
+                        if whole { model.places(sequence) } else { span }
+                    },
+                ),
+            );
             sequences.extend(own);
         }
         let sums = sums(model, &sequences, places, scoring)?;
@@ -325,7 +329,11 @@ fn sums(
     let mut owners = Vec::new();
     let mut asks = Vec::new();
     for (owner, (sequence, places)) in sequences.iter().zip(places).enumerate() {
-        let parts = if one_by_one { places.chunks(1).map(<[usize]>::to_vec).collect() } else { vec![places] };
+        let parts = if one_by_one {
+            places.chunks(1).map(<[usize]>::to_vec).collect()
+        } else {
+            vec![places]
+        };
         for positions in parts {
             owners.push(owner);
             asks.push(Ask { sequence, positions });
@@ -370,14 +378,16 @@ mod tests {
         assert_eq!(pairs[0].ungrammatical, "the town are small");
         assert_eq!(pairs[0].case, "1");
         let (_folder, path) = write(&format!("{header}1\tis\tare\t1\tthe town is small\n"));
-        let said = read(&path, &MinimalPairColumns::default(), None).expect_err("place").to_string();
+        let said =
+            read(&path, &MinimalPairColumns::default(), None).expect_err("place").to_string();
         assert!(said.contains("line 2: column `verb_index`"), "{said}");
     }
 
     #[test]
     fn equal_sentences_are_no_pair() {
         let (_folder, path) = write("grammatical\tungrammatical\na b\ta  b\n");
-        let said = read(&path, &MinimalPairColumns::default(), None).expect_err("equal").to_string();
+        let said =
+            read(&path, &MinimalPairColumns::default(), None).expect_err("equal").to_string();
         assert!(said.contains("line 2: column `ungrammatical`: expected another"), "{said}");
     }
 }

@@ -138,10 +138,8 @@ struct Run<'r, 'm> {
 
 impl Run<'_, '_> {
     fn score(&mut self, texts: &[String], counts: &mut Counts) -> Result<(), EvaluateError> {
-        let sequences = texts
-            .iter()
-            .map(|text| self.model.sequence(text))
-            .collect::<Result<Vec<_>, _>>()?;
+        let sequences =
+            texts.iter().map(|text| self.model.sequence(text)).collect::<Result<Vec<_>, _>>()?;
         let mut owners = Vec::new();
         let mut asks = Vec::new();
         for (at, sequence) in sequences.iter().enumerate() {

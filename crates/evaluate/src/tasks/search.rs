@@ -54,7 +54,9 @@ impl<'a> Search<'a> {
             ids,
             pool,
             width,
-            queries: parts.map(|part| PackedMatrix::pack(part, part.len() / width, width)).collect(),
+            queries: parts
+                .map(|part| PackedMatrix::pack(part, part.len() / width, width))
+                .collect(),
             best: (0..count).map(|_| Mutex::default()).collect(),
             block: Vec::with_capacity(BLOCK_DOCUMENTS * width),
             passed: 0,

@@ -103,10 +103,8 @@ pub struct StsResult {
 impl StsResult {
     /// As a row of a report.
     pub fn line(&self, data: impl Into<String>) -> Line {
-        let figures = vec![
-            Figure::share("Spearman", self.spearman),
-            Figure::share("Pearson", self.pearson),
-        ];
+        let figures =
+            vec![Figure::share("Spearman", self.spearman), Figure::share("Pearson", self.pearson)];
         Line::new(data, self.pairs, figures)
     }
 }

@@ -247,7 +247,9 @@ fn learnable(
             if unit.embedding.is_empty() {
                 continue;
             }
-            samples.get_or_insert_with(|| Samples::new(unit.embedding.len())).push(&unit.embedding)?;
+            samples
+                .get_or_insert_with(|| Samples::new(unit.embedding.len()))
+                .push(&unit.embedding)?;
             gold.push(numbers[tag]);
         }
         Ok(())

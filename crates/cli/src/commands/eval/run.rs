@@ -88,7 +88,9 @@ impl Opened {
         let shared = task.shared();
         if matches!(task, Task::MinimalPairs(_) | Task::Perplexity(_)) {
             if shared.vectors.options() != EmbedOptions::default() {
-                bail!("options of vectors (--layer, --dimensions, --prompt, ...) are for other tasks");
+                bail!(
+                    "options of vectors (--layer, --dimensions, --prompt, ...) are for other tasks"
+                );
             }
             let located = shared.model.locate(shared.quiet)?;
             let options =
@@ -111,11 +113,7 @@ impl Opened {
     }
 }
 
-fn setup<'a>(
-    shared: &Shared,
-    threads: usize,
-    tell: &'a (dyn Fn(Progress) + Sync),
-) -> Setup<'a> {
+fn setup<'a>(shared: &Shared, threads: usize, tell: &'a (dyn Fn(Progress) + Sync)) -> Setup<'a> {
     let Shared { bootstrap: resamples, seed, .. } = *shared;
     let bootstrap = Bootstrap { resamples, seed, threads };
     Setup { options: shared.vectors.options(), bootstrap, progress: tell }

@@ -317,7 +317,8 @@ impl Found {
         let lines = &self.report.lines;
         let [first, _, ..] = lines.as_slice() else { return };
         let mean = |figure: &Figure| {
-            let of = |line: &Line| line.figures.iter().find(|f| f.name == figure.name)?.value.into();
+            let of =
+                |line: &Line| line.figures.iter().find(|f| f.name == figure.name)?.value.into();
             let values: Vec<f64> = lines.iter().filter_map(of).collect();
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             Figure { value: mean, interval: None, ..figure.clone() }
@@ -332,17 +333,18 @@ impl Found {
         self.report.lines.push(line);
     }
 
-    fn retrieval(
-        &mut self,
-        name: &str,
-        data: &Collection,
-        result: &retrieval::RetrievalResult,
-    ) {
+    fn retrieval(&mut self, name: &str, data: &Collection, result: &retrieval::RetrievalResult) {
         let counts = [
-            (result.queries_without_relevant, "judged queries have no relevant document; each counts as 0"),
+            (
+                result.queries_without_relevant,
+                "judged queries have no relevant document; each counts as 0",
+            ),
             (data.unjudged(), "queries without judgements were left out"),
             (data.unknown(), "judged queries that the queries file does not hold were left out"),
-            (result.judged_missing, "judged documents are not in the collection; they count as not found"),
+            (
+                result.judged_missing,
+                "judged documents are not in the collection; they count as not found",
+            ),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
             self.note(format!("{name}: {count} {what}"));
