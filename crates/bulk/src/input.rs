@@ -149,6 +149,9 @@ pub struct SourceOptions {
     pub header: bool,
     /// Which value becomes the id.
     pub id: IdChoice,
+    /// JSONL, Parquet: whether a number, or true and false, is taken as the text that spells it: for
+    /// labels and scores. A list's items stay words.
+    pub scalars: bool,
     /// Whether bytes that are not UTF-8 become U+FFFD instead of an error.
     pub lossy: bool,
     /// Whether bad rows are counted and passed over instead of given as errors.
@@ -165,6 +168,7 @@ impl Default for SourceOptions {
             column: None,
             header: true,
             id: IdChoice::Auto,
+            scalars: false,
             lossy: false,
             skip_bad: false,
             line_limit_bytes: 64 << 20,

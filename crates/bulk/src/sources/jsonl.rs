@@ -19,6 +19,7 @@ pub(crate) struct Jsonl {
     fields: Vec<String>,
     id: Option<String>,
     lossy: bool,
+    scalars: bool,
     /// Rows so far, those in error counted.
     rows: usize,
     /// The outcome of reading the line that stands in `lines`, where it was read ahead.
@@ -32,7 +33,8 @@ impl Jsonl {
         if fields.is_empty() {
             fields.push("text".to_owned());
         }
-        let mut rows = Self { lines, fields, id: None, lossy: options.lossy, rows: 0, ahead: None };
+        let SourceOptions { lossy, scalars, .. } = *options;
+        let mut rows = Self { lines, fields, id: None, lossy, scalars, rows: 0, ahead: None };
         rows.id = match &options.id {
             IdChoice::RowNumber => None,
             IdChoice::Named(name) => Some(name.clone()),
@@ -72,7 +74,7 @@ impl Jsonl {
             return Err(RowFault::NotObject { field, found: kind(&value) });
         };
         let (text, words) = match self.fields.as_slice() {
-            [field] => text_or_words(&object, field)?,
+            [field] => text_or_words(&object, field, self.scalars)?,
             fields => (joined(&object, fields)?, None),
         };
         let id = match &self.id {
@@ -139,6 +141,7 @@ fn find<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'a Value, Ro
 fn text_or_words(
     object: &Map<String, Value>,
     field: &str,
+    scalars: bool,
 ) -> Result<(String, Option<Vec<Span>>), RowFault> {
     let wrong = |found: String| RowFault::WrongType {
         field: field.to_owned(),
@@ -147,6 +150,8 @@ fn text_or_words(
     };
     match find(object, field)? {
         Value::String(text) => Ok((text.clone(), None)),
+        Value::Number(number) if scalars => Ok((number.to_string(), None)),
+        Value::Bool(truth) if scalars => Ok((truth.to_string(), None)),
         Value::Null => Err(RowFault::Null { field: field.to_owned() }),
         Value::Array(list) => {
             let mut words = Words::default();

@@ -21,7 +21,7 @@ use crate::item::{Id, IdKind, Item, Words};
 use crate::source::Rows;
 
 use super::columns::{Columns, choose};
-use super::strings::{Texts, WordLists, is_text, is_words, whole_numbers};
+use super::strings::{Texts, WordLists, is_scalar, is_text, is_words, whole_numbers};
 
 const ROWS_PER_READ: usize = 512;
 const READABLE: &str =
@@ -139,7 +139,7 @@ impl Parquet {
         let text = if is_words(text.data_type()) {
             Text::Words(WordLists::new(&text)?)
         } else {
-            Text::Texts(Texts::new(&text)?)
+            Text::Texts(Texts::new(&text).or_else(|| Texts::spelled(&text))?)
         };
         let id = match &self.id {
             None => None,
@@ -350,7 +350,8 @@ fn choose_paths(
         found: path.data_type.to_string(),
     };
     let text_type = &paths[text].data_type;
-    if !is_text(text_type) && !is_words(text_type) {
+    let scalar = options.scalars && is_scalar(text_type);
+    if !is_text(text_type) && !is_words(text_type) && !scalar {
         return Err(wrong(&paths[text], READABLE));
     }
     let is_id = |path: &Path| is_text(&path.data_type) || path.data_type.is_integer();

@@ -2,7 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, StringArray,
@@ -18,6 +19,12 @@ pub(crate) fn is_text(data_type: &DataType) -> bool {
         Dictionary(_, values) => !matches!(**values, Dictionary(..)) && is_text(values),
         _ => false,
     }
+}
+
+/// Whether each value of this type is a number, or true or false.
+pub(crate) fn is_scalar(data_type: &DataType) -> bool {
+    use DataType::{Boolean, Float32, Float64};
+    data_type.is_integer() || matches!(data_type, Boolean | Float32 | Float64)
 }
 
 /// Whether each value of this type is a list of words.
@@ -66,6 +73,25 @@ impl Texts {
             }
             _ => return None,
         })
+    }
+
+    /// Numbers, true and false as the texts that spell them; `None` for other types.
+    pub(crate) fn spelled(array: &ArrayRef) -> Option<Self> {
+        let texts: StringArray = match array.data_type() {
+            DataType::Boolean => {
+                array.as_boolean_opt()?.iter().map(|v| v.map(|v| v.to_string())).collect()
+            }
+            DataType::Float32 => {
+                let values = array.as_primitive_opt::<Float32Type>()?;
+                values.iter().map(|v| v.map(|v| v.to_string())).collect()
+            }
+            DataType::Float64 => {
+                let values = array.as_primitive_opt::<Float64Type>()?;
+                values.iter().map(|v| v.map(|v| v.to_string())).collect()
+            }
+            _ => whole_numbers(array)?.into_iter().map(|v| v.map(|v| v.to_string())).collect(),
+        };
+        Some(Self::Utf8(texts))
     }
 
     /// The bytes of a row; `None` where it is null.

@@ -132,6 +132,7 @@ impl RowReader {
             column: named.or_else(|| (!alone).then(|| field.to_owned())),
             header: settings.header,
             id: IdChoice::RowNumber,
+            scalars: true,
             // Fields are read in step: a row that one pass skips must not shift it.
             skip_bad: settings.skip_bad && alone,
             ..SourceOptions::default()
