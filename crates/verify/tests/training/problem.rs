@@ -16,11 +16,11 @@ use serde::Deserialize;
 
 /// A batch of sequences end to end, and the rows of it that are predicted.
 #[derive(Debug, Deserialize)]
-pub struct Words {
-    pub lengths: Vec<usize>,
-    pub ids: Vec<u32>,
-    pub rows: Vec<u32>,
-    pub targets: Vec<u32>,
+pub(crate) struct Words {
+    pub(crate) lengths: Vec<usize>,
+    pub(crate) ids: Vec<u32>,
+    pub(crate) rows: Vec<u32>,
+    pub(crate) targets: Vec<u32>,
 }
 
 /// The settings of the reference's module, as its script names them.
@@ -47,23 +47,23 @@ struct Settings {
 
 /// One variant of the encoder with its batch and the reference's loss.
 #[derive(Debug, Deserialize)]
-pub struct Variant {
+pub(crate) struct Variant {
     settings: Settings,
-    pub batch: Words,
-    pub loss: f64,
+    pub(crate) batch: Words,
+    pub(crate) loss: f64,
 }
 
-pub fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     goldens().join("training").join(name)
 }
 
-pub fn json<T: for<'a> Deserialize<'a>>(name: &str) -> T {
+pub(crate) fn json<T: for<'a> Deserialize<'a>>(name: &str) -> T {
     let bytes = std::fs::read(file(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// The stored BERT with its language head, opened to be trained.
-pub fn bert() -> Model {
+pub(crate) fn bert() -> Model {
     let options = OpenOptions { threads: 1, pack: false, ..OpenOptions::default() };
     let model = Model::open(file("bert"), &options).unwrap_or_else(|e| panic!("{e}"));
     assert!(model.language().is_some(), "the checkpoint's language head was not read");
@@ -71,7 +71,10 @@ pub fn bert() -> Model {
 }
 
 /// A variant with its stored weights, and the reference's gradients by name.
-pub fn variant(name: &str, variant: &Variant) -> (Model, Arc<Weights>, HashMap<String, Tensor>) {
+pub(crate) fn variant(
+    name: &str,
+    variant: &Variant,
+) -> (Model, Arc<Weights>, HashMap<String, Tensor>) {
     let new = new_model(&variant.settings);
     let model = Model::create(&new, 1).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut weights = HashMap::new();
@@ -140,7 +143,7 @@ fn position(s: &Settings) -> Option<PositionSettings> {
 }
 
 /// The mean loss over the batch's rows, and its gradients added to `gradients`.
-pub fn learn(
+pub(crate) fn learn(
     model: &Model,
     weights: &Arc<Weights>,
     words: &Words,

@@ -52,8 +52,9 @@ fn texts() -> Vec<String> {
         line["text"].as_str().expect("a text").to_owned()
     });
     let mut texts: Vec<String> = texts.collect();
-    // The first one is looked at more closely: a sentence of moderate length.
-    let first = texts.iter().position(|t| t.split(' ').count() == 12).expect("a sentence");
+    // The first one is looked at more closely: a sentence that fits whatever its pieces are.
+    let fits = |t: &String| t.is_ascii() && t.len() <= 36 && t.split(' ').count() >= 5;
+    let first = texts.iter().position(fits).expect("a short sentence");
     texts.swap(0, first);
     texts
 }
