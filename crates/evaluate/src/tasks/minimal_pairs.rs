@@ -49,13 +49,13 @@ const CASES: [&str; 4] = ["test", "case", "n_attractors", "uid"];
 /// `verb_index` (from 0, words cut at white space), `correct` and `wrong`.
 ///
 /// # Errors
-/// Where the file or a column is not as expected, a pair's sentences are equal, or a verb does not
-/// stand at its place.
+/// Where the file or a column is not as expected, all pairs' sentences are equal, or a verb does
+/// not stand at its place.
 pub fn read(
     path: &Path,
     columns: &MinimalPairColumns,
     limit: Option<usize>,
-) -> Result<Vec<MinimalPair>, EvaluateError> {
+) -> Result<PairFile, EvaluateError> {
     let table = Table::open(path, true, limit)?;
     let by_place = table.column(None, &["verb_index"], 1, "--grammatical").is_ok()
         && columns.grammatical.is_none()
@@ -69,7 +69,9 @@ pub fn read(
     };
     if by_place {
         let verb = VerbColumns::of(&table)?;
-        return table.rows().iter().map(|row| verb.pair(&table, row, case_of(row)?)).collect();
+        let pair = |row: &Row| verb.pair(&table, row, case_of(row)?);
+        let all = table.rows().iter().map(pair).collect::<Result<_, EvaluateError>>()?;
+        return PairFile::of(all, table.file());
     }
     let usual = ["grammatical", "sentence_good", "good"];
     let good = table.column(columns.grammatical.as_deref(), &usual, 1, "--grammatical")?;
@@ -78,12 +80,32 @@ pub fn read(
     let pair = |row: &Row| -> Result<MinimalPair, EvaluateError> {
         let grammatical = table.cell(row, good)?.to_owned();
         let ungrammatical = table.cell(row, bad)?.to_owned();
-        if words(&grammatical) == words(&ungrammatical) {
-            return Err(table.wrong_cell(row, bad, "another sentence than the grammatical one"));
-        }
         Ok(MinimalPair { grammatical, ungrammatical, case: case_of(row)? })
     };
-    table.rows().iter().map(pair).collect()
+    let all = table.rows().iter().map(pair).collect::<Result<_, EvaluateError>>()?;
+    PairFile::of(all, table.file())
+}
+
+/// The pairs of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairFile {
+    /// Pairs whose sentences differ.
+    pub pairs: Vec<MinimalPair>,
+    /// Rows whose two sentences are the same: left out, since neither can win.
+    pub equal: usize,
+}
+
+impl PairFile {
+    fn of(all: Vec<MinimalPair>, file: &str) -> Result<Self, EvaluateError> {
+        let rows = all.len();
+        let differ = |pair: &MinimalPair| words(&pair.grammatical) != words(&pair.ungrammatical);
+        let pairs: Vec<MinimalPair> = all.into_iter().filter(differ).collect();
+        if pairs.is_empty() {
+            let expected = "pairs whose sentences differ";
+            return Err(EvaluateError::Empty { file: file.to_owned(), expected });
+        }
+        Ok(Self { equal: rows - pairs.len(), pairs })
+    }
 }
 
 fn words(text: &str) -> Vec<&str> {
@@ -118,9 +140,6 @@ impl VerbColumns {
         let [begin, end] = word_spans(sentence).get(place).copied().ok_or_else(refused)?;
         if &sentence[begin..end] != correct {
             return Err(refused());
-        }
-        if correct == wrong {
-            return Err(table.wrong_cell(row, self.wrong, "another form than `correct`"));
         }
         let ungrammatical = format!("{}{wrong}{}", &sentence[..begin], &sentence[end..]);
         Ok(MinimalPair { grammatical: sentence.to_owned(), ungrammatical, case })
@@ -374,7 +393,7 @@ mod tests {
     fn a_verb_is_put_in_its_wrong_form() {
         let header = "verb_index\tcorrect\twrong\tn_attractors\tsentence\n";
         let (_folder, path) = write(&format!("{header}2\tis\tare\t1\tthe town is small\n"));
-        let pairs = read(&path, &MinimalPairColumns::default(), None).expect("a pair");
+        let pairs = read(&path, &MinimalPairColumns::default(), None).expect("a pair").pairs;
         assert_eq!(pairs[0].ungrammatical, "the town are small");
         assert_eq!(pairs[0].case, "1");
         let (_folder, path) = write(&format!("{header}1\tis\tare\t1\tthe town is small\n"));
@@ -384,10 +403,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_sentences_are_no_pair() {
+    fn equal_sentences_are_left_out_and_counted() {
+        let columns = MinimalPairColumns::default();
+        let (_folder, path) = write("grammatical\tungrammatical\na b\ta  b\na\tb\n");
+        let found = read(&path, &columns, None).expect("a pair");
+        assert_eq!((found.pairs.len(), found.equal), (1, 1));
         let (_folder, path) = write("grammatical\tungrammatical\na b\ta  b\n");
-        let said =
-            read(&path, &MinimalPairColumns::default(), None).expect_err("equal").to_string();
-        assert!(said.contains("line 2: column `ungrammatical`: expected another"), "{said}");
+        let said = read(&path, &columns, None).expect_err("none").to_string();
+        assert!(said.contains("expected pairs whose sentences differ, found none"), "{said}");
     }
 }

@@ -25,7 +25,7 @@ pub(super) enum Data {
     Wic { data: Vec<(String, Vec<wic::WordPair>)>, training: Vec<wic::WordPair> },
     Classify { training: Vec<classify::LabelledText>, test: Option<Vec<classify::LabelledText>> },
     Tagging { training: Vec<tagging::Tagged>, test: Vec<tagging::Tagged> },
-    MinimalPairs(Vec<minimal_pairs::MinimalPair>),
+    MinimalPairs(minimal_pairs::PairFile),
     Perplexity(Vec<(String, Source)>),
 }
 
@@ -149,8 +149,11 @@ impl Data {
                     ScoreName::Words => minimal_pairs::Scoring::Words,
                     ScoreName::Sentence => minimal_pairs::Scoring::Sentence,
                 };
-                let result = minimal_pairs(model, &data, scoring, setup)?;
+                let result = minimal_pairs(model, &data.pairs, scoring, setup)?;
                 found.minimal_pairs(&result)?;
+                if data.equal > 0 {
+                    found.note(format!("{} rows of equal sentences were left out", data.equal));
+                }
             }
             (Self::Perplexity(data), Task::Perplexity(task)) => {
                 found.of("perplexity", "texts");
