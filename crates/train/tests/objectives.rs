@@ -230,3 +230,25 @@ fn more_steps_go_on_where_the_rate_does_not_look_ahead() {
     run(config("grown", 20), None);
     assert!(result(&stage.path("grown")).0 == result(&stage.path("long")).0);
 }
+
+/// Without positions attention sees a bag of words: "ram hits sam" is "sam hits ram". With any
+/// position function it is not.
+#[test]
+fn without_positions_a_trained_model_sees_a_bag_of_words() {
+    let stage = Stage::new();
+    let formula = "{ formula = \"cos(pi * (pos + 0.5) * i / d)\" }";
+    let named = ["none", "learned", "sinusoidal", "rotary", "alibi", "relative"];
+    let all = named.map(|name| (name, format!("\"{name}\"")));
+    for (name, positions) in all.into_iter().chain([("formula", formula.to_owned())]) {
+        let model = format!("positions = {positions}");
+        run(stage.config(name, &stage.objective("masked"), &model, 25), None);
+        let options = contexture_engine::OpenOptions::default();
+        let embedder = contexture_engine::Embedder::open_folder(&stage.path(name), &options);
+        let records = embedder.unwrap().embed(&["ram hits sam", "sam hits ram"]).unwrap();
+        let cosine = contexture_engine::cosine(records[0].vector(), records[1].vector());
+        match name {
+            "none" => assert!(cosine > 1.0 - 1e-6, "{cosine}"),
+            _ => assert!(cosine < 1.0 - 1e-5, "{name}: {cosine}"),
+        }
+    }
+}

@@ -85,6 +85,7 @@ impl Reading {
                 (None, true) => IdChoice::RowNumber,
                 (None, false) => IdChoice::Auto,
             },
+            scalars: false,
             lossy: self.lossy,
             skip_bad: self.skip_bad,
             line_limit_bytes: (self.line_limit as usize) << 20,
