@@ -326,7 +326,8 @@ fn settings_that_cannot_work_are_refused_by_name() {
         change(&mut e);
         Model::create(&NewModel { language: None, ..new(e) }, 1).map(|_| ())
     };
-    let cases: [(&str, &dyn Fn(&mut EncoderSettings)); 11] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut EncoderSettings));
+    let cases: [Change<'_>; 11] = [
         ("heads", &|e| e.heads = 0),
         ("dropout", &|e| e.dropout = 1.0),
         ("dropout", &|e| e.dropout = f32::NAN),

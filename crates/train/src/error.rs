@@ -124,24 +124,24 @@ pub enum TrainError {
     },
     /// A data file.
     #[error(transparent)]
-    Bulk(#[from] BulkError),
+    Bulk(Box<BulkError>),
     /// A row of a data file.
     #[error("{name}: {source}")]
     BadRow {
         /// The file.
         name: String,
         /// Which row and why.
-        source: RowError,
+        source: Box<RowError>,
     },
     /// The model.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(Box<ModelError>),
     /// The tokenizer.
     #[error(transparent)]
-    Text(#[from] TextError),
+    Text(Box<TextError>),
     /// A teacher or another model that is used as it is.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(Box<EngineError>),
 }
 
 impl TrainError {
@@ -159,3 +159,16 @@ impl TrainError {
         Self::Io { path: path.into(), what, source }
     }
 }
+
+/// Large causes are boxed, so that results stay small.
+macro_rules! from {
+    ($($cause:ident to $variant:ident),*) => {$(
+        impl From<$cause> for TrainError {
+            fn from(cause: $cause) -> Self {
+                Self::$variant(Box::new(cause))
+            }
+        }
+    )*};
+}
+
+from!(BulkError to Bulk, ModelError to Model, TextError to Text, EngineError to Engine);

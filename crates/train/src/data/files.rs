@@ -42,7 +42,10 @@ enum Column {
 
 impl Column {
     fn next(&mut self, path: &Path) -> Result<Option<(usize, String)>, TrainError> {
-        let bad = |source| TrainError::BadRow { name: path.display().to_string(), source };
+        let bad = |source| TrainError::BadRow {
+            name: path.display().to_string(),
+            source: Box::new(source),
+        };
         match self {
             Self::Rows(source) => {
                 let item = source.next().transpose().map_err(bad)?;

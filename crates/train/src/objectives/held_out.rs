@@ -13,7 +13,14 @@ use crate::random::{Random, purpose};
 
 /// Held-out batches of all objectives.
 pub struct HeldOut {
-    objectives: Vec<(String, f64, Vec<Box<dyn Drawn>>)>,
+    objectives: Vec<Batches>,
+}
+
+/// One objective's held-out batches.
+struct Batches {
+    name: String,
+    weight: f64,
+    batches: Vec<Box<dyn Drawn>>,
 }
 
 /// Mean losses on held-out rows.
@@ -48,7 +55,8 @@ impl HeldOut {
                 let what = format!("{}: held-out data", settings.name());
                 return Err(TrainError::NoData { what, detail: String::new() });
             }
-            objectives.push((settings.name().to_owned(), settings.weight(), batches));
+            let (name, weight) = (settings.name().to_owned(), settings.weight());
+            objectives.push(Batches { name, weight, batches });
         }
         Ok(Self { objectives })
     }
@@ -69,7 +77,7 @@ impl HeldOut {
         memory: &Memory,
     ) -> Result<HeldOutLoss, TrainError> {
         let mut result = HeldOutLoss { loss: 0.0, objectives: BTreeMap::new() };
-        for (name, weight, batches) in &self.objectives {
+        for Batches { name, weight, batches } in &self.objectives {
             let (mut sum, mut terms) = (0.0, 0);
             for batch in batches {
                 let mut pass = Pass::judge(learner, weights.clone(), memory);

@@ -28,8 +28,8 @@ impl Trainer {
             loss += weight * mean;
             by_name.insert(name, mean);
             tokens += batches.iter().map(|batch| batch.tokens() as u64).sum::<u64>();
-            let of = |batch: &Box<dyn Drawn>| batch.operations(&self.learner.model);
-            operations += batches.iter().map(of).sum::<f64>();
+            let model = &self.learner.model;
+            operations += batches.iter().map(|batch| batch.operations(model)).sum::<f64>();
         }
         let all = || batches.iter().flatten();
         self.finite(step, "loss", loss, all())?;
