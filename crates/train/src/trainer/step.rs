@@ -4,20 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use contexture_kernels::measure;
+
 use super::{StepReport, Trainer};
 use crate::TrainError;
 use crate::objectives::{Drawn, Pass};
 use crate::random::{Random, purpose};
 use crate::schedule;
 
+/// Steps between measurements of the peak, which take some milliseconds.
+const PEAK_EVERY: u64 = 100;
 /// As PyTorch guards the division by a gradient's norm.
 const LEAST_NORM: f64 = 1e-6;
 
 impl Trainer {
     /// Takes one step.
     pub(super) fn step(&mut self, begun: Instant) -> Result<StepReport, TrainError> {
-        let before = Instant::now();
         let step = self.progress.step + 1;
+        self.measure_peak(step);
+        let before = Instant::now();
         let batches = self.draw(step)?;
         self.gradients.clear();
         let (mut loss, mut by_name, mut tokens, mut operations) = (0.0, BTreeMap::new(), 0, 0.0);
@@ -70,6 +75,14 @@ impl Trainer {
             seconds,
             seconds_left: pace * (steps - step) as f64,
         })
+    }
+
+    /// The machine may have been busy when the peak was measured; what it showed once, it has.
+    fn measure_peak(&mut self, step: u64) {
+        if step.is_multiple_of(PEAK_EVERY) {
+            let found = measure::peak_gflops(self.learner.pool.threads());
+            self.peak_gflops = self.peak_gflops.max(found);
+        }
     }
 
     /// All batches of a step, by objective.
