@@ -15,7 +15,13 @@ pub(super) struct StepLine<'a> {
     loss: f64,
     lr: f64,
     gradient_norm: f64,
+    /// One alone is the loss.
+    #[serde(skip_serializing_if = "one_alone")]
     objectives: &'a BTreeMap<String, f64>,
+}
+
+fn one_alone(objectives: &BTreeMap<String, f64>) -> bool {
+    objectives.len() < 2
 }
 
 impl<'a> StepLine<'a> {
@@ -61,7 +67,10 @@ pub(super) struct HeldOutLine {
 
 impl HeldOutLine {
     pub(super) fn of(step: u64, tokens: u64, loss: &HeldOutLoss) -> Self {
-        let mut held_out = loss.objectives.clone();
+        let mut held_out = match one_alone(&loss.objectives) {
+            true => BTreeMap::new(),
+            false => loss.objectives.clone(),
+        };
         held_out.insert("loss".into(), loss.loss);
         Self { step, tokens, held_out }
     }
