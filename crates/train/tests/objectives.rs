@@ -236,7 +236,7 @@ fn more_steps_go_on_where_the_rate_does_not_look_ahead() {
 #[test]
 fn without_positions_a_trained_model_sees_a_bag_of_words() {
     let stage = Stage::new();
-    let formula = "{ formula = \"cos(pi * (pos + 0.5) * i / d)\" }";
+    let formula = "{ formula = \"cos(pi * (pos + 0.5) * i / n)\" }";
     let named = ["none", "learned", "sinusoidal", "rotary", "alibi", "relative"];
     let all = named.map(|name| (name, format!("\"{name}\"")));
     for (name, positions) in all.into_iter().chain([("formula", formula.to_owned())]) {
