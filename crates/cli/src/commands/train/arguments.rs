@@ -25,7 +25,7 @@ pub(crate) struct TrainArguments {
     /// Draw the curves of runs into one HTML file.
     #[arg(long, value_name = "RUN", num_args = 1..)]
     pub(super) report: Vec<PathBuf>,
-    /// The report's file.
+    /// The report's file; ending in .svg, the held-out losses alone.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     pub(super) out: PathBuf,
     /// Set any key of the configuration: schedule.steps=100, objective.0.weight=2.

@@ -4,15 +4,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use contexture_train::{METRICS, TIMINGS};
-use contexture_view::{RunCurves, run_report};
+use contexture_view::{Against, CurveKind, RunCurves, curves_svg, run_report};
 
 use super::TrainArguments;
 use crate::say;
 
 pub(super) fn run(arguments: &TrainArguments) -> Result<()> {
     let runs = arguments.report.iter().map(|folder| read(folder)).collect::<Result<Vec<_>>>()?;
-    let page = run_report(&runs);
     let out = &arguments.out;
+    let held_out = CurveKind::HeldOut("loss".into());
+    let page = match out.extension().is_some_and(|ending| ending == "svg") {
+        true => curves_svg(&runs, &held_out, Against::Steps),
+        false => run_report(&runs),
+    };
     std::fs::write(out, page).with_context(|| format!("{}: cannot be written", out.display()))?;
     say::out(&format!("{}\n", out.display()))
 }
