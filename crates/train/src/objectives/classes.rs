@@ -8,32 +8,29 @@ use contexture_nn::ops::Gather;
 use contexture_text::{align, join_words};
 
 use super::pass::encoder_operations;
-use super::texts::Texts;
-use super::{Drawn, Learner, Objective, Pass};
+use super::texts::{OnTexts, Texts};
+use super::{Drawn, Learner, Pass};
 use crate::TrainError;
 use crate::config::ClassificationSettings;
 use crate::data::Row;
-use crate::random::Random;
 
 pub(super) struct Classes {
     settings: ClassificationSettings,
     labels: Vec<String>,
     of_words: bool,
-    texts: Texts,
 }
 
 impl Classes {
     pub(super) fn new(
         settings: &ClassificationSettings,
         of_words: bool,
-        texts: Texts,
         learner: &Learner,
     ) -> Result<Self, TrainError> {
         let Some(classifier) = learner.model.classifier() else {
             return Err(TrainError::value("model", "a classifier", "a model without one"));
         };
         let labels = classifier.settings().labels.clone();
-        Ok(Self { settings: settings.clone(), labels, of_words, texts })
+        Ok(Self { settings: settings.clone(), labels, of_words })
     }
 
     fn class(&self, label: &str, row: &Row) -> Result<u32, TrainError> {
@@ -45,14 +42,14 @@ impl Classes {
         })
     }
 
-    fn add_text(&mut self, row: &Row, to: &mut Told) -> Result<(), TrainError> {
-        let ids = self.texts.ids(row, 0)?;
+    fn add_text(&self, row: &Row, texts: &mut Texts, to: &mut Told) -> Result<(), TrainError> {
+        let ids = texts.ids(row, 0)?;
         to.targets.push(self.class(row.fields[1].trim(), row)?);
         to.ids.push(ids);
         Ok(())
     }
 
-    fn add_words(&mut self, row: &Row, to: &mut Told) -> Result<(), TrainError> {
+    fn add_words(&self, row: &Row, texts: &mut Texts, to: &mut Told) -> Result<(), TrainError> {
         let words: Vec<&str> = cells(&row.fields[0]);
         let labels: Vec<&str> = cells(&row.fields[1]);
         if words.len() != labels.len() {
@@ -61,7 +58,7 @@ impl Classes {
             return Err(TrainError::Row { place: row.place.clone(), expected, found });
         }
         let (text, spans) = join_words(&words);
-        let piece = self.texts.piece(&text)?;
+        let piece = texts.piece(&text)?;
         let first = to.tokens();
         for ([from, end], label) in align(&text, &spans, &piece.spans).into_iter().zip(labels) {
             // A word that was cut off has no token to be told by.
@@ -80,42 +77,18 @@ pub(crate) fn cells(field: &str) -> Vec<&str> {
     field.split_ascii_whitespace().collect()
 }
 
-impl Objective for Classes {
-    fn name(&self) -> &str {
-        self.texts.name()
-    }
-
-    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let rows = self.texts.rows()?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
+impl OnTexts for Classes {
+    fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
         let smoothing = self.settings.smoothing as f32;
         let mut told = Told { smoothing, of_words: self.of_words, ..Told::default() };
         for row in &rows {
             match self.of_words {
-                true => self.add_words(row, &mut told)?,
-                false => self.add_text(row, &mut told)?,
+                true => self.add_words(row, texts, &mut told)?,
+                false => self.add_text(row, texts, &mut told)?,
             }
         }
         told.places = rows.into_iter().map(|row| row.place).collect();
-        Ok(Some(Box::new(told)))
-    }
-
-    fn state(&self) -> serde_json::Value {
-        self.texts.state()
-    }
-
-    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        self.texts.restore(state)
-    }
-
-    fn epochs(&self) -> u64 {
-        self.texts.epochs()
-    }
-
-    fn truncated(&self) -> u64 {
-        self.texts.truncated()
+        Ok(Box::new(told))
     }
 }
 

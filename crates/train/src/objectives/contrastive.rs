@@ -8,63 +8,32 @@ use contexture_model::Model;
 use contexture_nn::Rows;
 
 use super::pass::encoder_operations;
-use super::texts::{Texts, embed, scaled};
-use super::{Drawn, Objective, Pass};
+use super::texts::{OnTexts, Texts, embed, scaled};
+use super::{Drawn, Pass};
 use crate::TrainError;
 use crate::config::ContrastiveSettings;
+use crate::data::Row;
 use crate::losses::{Contrast, Loss, contrastive};
-use crate::random::Random;
 
 pub(super) struct Contrastive {
-    settings: ContrastiveSettings,
-    texts: Texts,
+    pub(super) settings: ContrastiveSettings,
 }
 
-impl Contrastive {
-    pub(super) fn new(settings: &ContrastiveSettings, texts: Texts) -> Self {
-        Self { settings: settings.clone(), texts }
-    }
-}
-
-impl Objective for Contrastive {
-    fn name(&self) -> &str {
-        self.texts.name()
-    }
-
-    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let rows = self.texts.rows()?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
+impl OnTexts for Contrastive {
+    fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
         let mut ids = Vec::new();
         for field in 0..2 + self.settings.negatives {
             for row in &rows {
-                ids.push(self.texts.ids(row, field)?);
+                ids.push(texts.ids(row, field)?);
             }
         }
         let ContrastiveSettings { scale, symmetric, cache, .. } = self.settings;
-        Ok(Some(Box::new(Contrasted {
+        Ok(Box::new(Contrasted {
             ids,
             places: rows.into_iter().map(|row| row.place).collect(),
             contrast: Contrast { scale, symmetric },
             cache,
-        })))
-    }
-
-    fn state(&self) -> serde_json::Value {
-        self.texts.state()
-    }
-
-    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        self.texts.restore(state)
-    }
-
-    fn epochs(&self) -> u64 {
-        self.texts.epochs()
-    }
-
-    fn truncated(&self) -> u64 {
-        self.texts.truncated()
+        }))
     }
 }
 

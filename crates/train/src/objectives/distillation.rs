@@ -10,16 +10,15 @@ use contexture_nn::{Rows, Segments};
 use contexture_text::{align, words};
 
 use super::pass::encoder_operations;
-use super::texts::{Texts, scaled};
-use super::{Drawn, Learner, Objective, Pass};
+use super::texts::{OnTexts, Texts, scaled};
+use super::{Drawn, Learner, Pass};
 use crate::TrainError;
 use crate::config::{Distance, DistillationSettings};
+use crate::data::Row;
 use crate::losses::{Loss, cosine_distance, squared_distance};
-use crate::random::Random;
 
 pub(super) struct Distillation {
     settings: DistillationSettings,
-    texts: Texts,
     teacher: Embedder,
     options: EmbedOptions,
 }
@@ -27,7 +26,7 @@ pub(super) struct Distillation {
 impl Distillation {
     pub(super) fn new(
         settings: &DistillationSettings,
-        texts: Texts,
+        name: &str,
         learner: &Learner,
     ) -> Result<Self, TrainError> {
         let threads = learner.pool.threads();
@@ -39,7 +38,7 @@ impl Distillation {
             teacher.dimensions_with(&options)
         };
         let misfit = |key: &str, expected: usize, found: usize, what: &str| {
-            let key = format!("objective.{key} ({})", texts.name());
+            let key = format!("objective.{key} ({})", name);
             let expected = format!("a teacher whose {what} are {expected} wide, as the student's");
             TrainError::value(key, expected, format!("{found}: {}", settings.teacher))
         };
@@ -58,44 +57,20 @@ impl Distillation {
             tokens: false,
         };
         let options = EmbedOptions { levels, ..EmbedOptions::default() };
-        Ok(Self { settings: settings.clone(), texts, teacher, options })
+        Ok(Self { settings: settings.clone(), teacher, options })
     }
 }
 
-impl Objective for Distillation {
-    fn name(&self) -> &str {
-        self.texts.name()
-    }
-
-    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let rows = self.texts.rows()?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
+impl OnTexts for Distillation {
+    fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
         let given: Vec<&str> = rows.iter().map(|row| row.fields[0].as_str()).collect();
         let records = self.teacher.embed_with(&given, &self.options)?;
         let mut taught = Taught::new(&self.settings);
         for (row, record) in rows.iter().zip(&records) {
-            let piece = self.texts.piece(&row.fields[0])?;
+            let piece = texts.piece(&row.fields[0])?;
             taught.add(&row.fields[0], &row.place, piece.ids, &piece.spans, record);
         }
-        Ok(Some(Box::new(taught)))
-    }
-
-    fn state(&self) -> serde_json::Value {
-        self.texts.state()
-    }
-
-    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        self.texts.restore(state)
-    }
-
-    fn epochs(&self) -> u64 {
-        self.texts.epochs()
-    }
-
-    fn truncated(&self) -> u64 {
-        self.texts.truncated()
+        Ok(Box::new(taught))
     }
 }
 

@@ -4,62 +4,31 @@ use contexture_model::Model;
 use contexture_nn::Rows;
 
 use super::pass::encoder_operations;
-use super::texts::{Texts, embed, number, scaled};
-use super::{Drawn, Objective, Pass};
+use super::texts::{OnTexts, Texts, embed, number, scaled};
+use super::{Drawn, Pass};
 use crate::TrainError;
 use crate::config::PairsSettings;
+use crate::data::Row;
 use crate::losses::{Loss, cosine_regression};
-use crate::random::Random;
 
 pub(super) struct Pairs {
-    settings: PairsSettings,
-    texts: Texts,
+    pub(super) settings: PairsSettings,
 }
 
-impl Pairs {
-    pub(super) fn new(settings: &PairsSettings, texts: Texts) -> Self {
-        Self { settings: settings.clone(), texts }
-    }
-}
-
-impl Objective for Pairs {
-    fn name(&self) -> &str {
-        self.texts.name()
-    }
-
-    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let rows = self.texts.rows()?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
+impl OnTexts for Pairs {
+    fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
         let PairsSettings { least, most, .. } = self.settings;
         let (mut ids, mut scores) = (Vec::new(), Vec::new());
         for field in 0..2 {
             for row in &rows {
-                ids.push(self.texts.ids(row, field)?);
+                ids.push(texts.ids(row, field)?);
             }
         }
         for row in &rows {
             scores.push(((number(row, 2, "the score")? - least) / (most - least)) as f32);
         }
         let places = rows.into_iter().map(|row| row.place).collect();
-        Ok(Some(Box::new(Scored { ids, scores, places })))
-    }
-
-    fn state(&self) -> serde_json::Value {
-        self.texts.state()
-    }
-
-    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        self.texts.restore(state)
-    }
-
-    fn epochs(&self) -> u64 {
-        self.texts.epochs()
-    }
-
-    fn truncated(&self) -> u64 {
-        self.texts.truncated()
+        Ok(Box::new(Scored { ids, scores, places }))
     }
 }
 

@@ -8,7 +8,7 @@ use super::contrastive::Contrastive;
 use super::distillation::Distillation;
 use super::masked::Masked;
 use super::pairs::Pairs;
-use super::texts::Texts;
+use super::texts::{TextObjective, Texts};
 use super::{Learner, Objective};
 use crate::TrainError;
 use crate::config::ObjectiveSettings;
@@ -66,19 +66,21 @@ fn make(
             Box::new(Causal::new(name, s, stream))
         }
         ObjectiveSettings::Contrastive(s) => {
-            Box::new(Contrastive::new(s, Texts::new(name, rows, tokenizer(), (s.length, s.batch))))
+            let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
+            Box::new(TextObjective { kind: Contrastive { settings: s.clone() }, texts })
         }
         ObjectiveSettings::Pairs(s) => {
-            Box::new(Pairs::new(s, Texts::new(name, rows, tokenizer(), (s.length, s.batch))))
+            let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
+            Box::new(TextObjective { kind: Pairs { settings: s.clone() }, texts })
         }
         ObjectiveSettings::Distillation(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
-            Box::new(Distillation::new(s, texts, learner)?)
+            Box::new(TextObjective { kind: Distillation::new(s, name, learner)?, texts })
         }
         ObjectiveSettings::Classification(s) | ObjectiveSettings::Tagging(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
             let of_words = matches!(settings, ObjectiveSettings::Tagging(_));
-            Box::new(Classes::new(s, of_words, texts, learner)?)
+            Box::new(TextObjective { kind: Classes::new(s, of_words, learner)?, texts })
         }
     })
 }

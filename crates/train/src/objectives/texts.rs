@@ -6,9 +6,53 @@ use contexture_model::architectures::Batch;
 use contexture_nn::{Session, Value};
 use contexture_text::{Overflow, Piece, Tokenizer};
 
-use super::{Learner, Pass};
+use super::{Drawn, Learner, Objective, Pass};
 use crate::TrainError;
 use crate::data::{Row, RowStream, StreamState};
+use crate::random::Random;
+
+/// What an objective makes of a batch of rows.
+pub(super) trait OnTexts: Send {
+    /// Turns rows, one at least, into something to learn from.
+    fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError>;
+}
+
+/// An objective on whole texts.
+pub(super) struct TextObjective<K> {
+    pub(super) kind: K,
+    pub(super) texts: Texts,
+}
+
+impl<K: OnTexts> Objective for TextObjective<K> {
+    fn name(&self) -> &str {
+        &self.texts.name
+    }
+
+    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
+        let rows = self.texts.rows()?;
+        match rows.is_empty() {
+            true => Ok(None),
+            false => self.kind.make(rows, &mut self.texts).map(Some),
+        }
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::to_value(self.texts.rows.state()).expect("a state is plain data")
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
+        let state: StreamState = super::table::read_state(&self.texts.name, state)?;
+        self.texts.rows.restore(&state)
+    }
+
+    fn epochs(&self) -> u64 {
+        self.texts.rows.epochs()
+    }
+
+    fn truncated(&self) -> u64 {
+        self.texts.truncated
+    }
+}
 
 /// Rows in batches, and their texts as tokens.
 pub(super) struct Texts {
@@ -31,7 +75,7 @@ impl Texts {
     }
 
     /// Up to a batch of rows; empty where held-out rows have ended.
-    pub(super) fn rows(&mut self) -> Result<Vec<Row>, TrainError> {
+    fn rows(&mut self) -> Result<Vec<Row>, TrainError> {
         let mut rows = Vec::with_capacity(self.batch);
         while rows.len() < self.batch
             && let Some(row) = self.rows.next_row()?
@@ -59,28 +103,6 @@ impl Texts {
                 Err(TrainError::Row { place: row.place.clone(), expected, found })
             }
         }
-    }
-
-    /// Texts that were cut since the run was opened.
-    pub(super) fn truncated(&self) -> u64 {
-        self.truncated
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn state(&self) -> serde_json::Value {
-        serde_json::to_value(self.rows.state()).expect("a state is plain data")
-    }
-
-    pub(super) fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        let state: StreamState = super::table::read_state(&self.name, state)?;
-        self.rows.restore(&state)
-    }
-
-    pub(super) fn epochs(&self) -> u64 {
-        self.rows.epochs()
     }
 }
 
