@@ -65,6 +65,16 @@ impl Trainer {
         }
         let loss = self.held_out.loss(&self.learner, &self.weights, &self.memory)?;
         let step = self.progress.step;
+        if !loss.loss.is_finite() {
+            // It would stand in every later snapshot as the best.
+            return Err(TrainError::NotFinite {
+                step,
+                what: "held-out loss".into(),
+                value: loss.loss,
+                rows: "the held-out rows".into(),
+                snapshot: self.snapshots.newest_name(),
+            });
+        }
         let best = self.progress.best.is_none_or(|best| loss.loss < best.loss);
         if best {
             self.progress.best = Some(Best { step, loss: loss.loss });
