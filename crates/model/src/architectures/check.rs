@@ -5,7 +5,7 @@ use crate::ModelError;
 use crate::positions::PositionSettings;
 
 /// No encoder comes near these; above them, sizes are refused before memory is taken.
-const WIDTH: usize = 1 << 18;
+pub(super) const WIDTH: usize = 1 << 18;
 const ENTRIES: usize = 1 << 24;
 const LAYERS: usize = 256;
 const HEADS: usize = 1 << 10;
@@ -19,6 +19,8 @@ impl EncoderSettings {
         self.check_sizes()?;
         self.check_numbers()?;
         self.check_layers()?;
+        self.check_recurrence()?;
+        self.check_characters()?;
         self.positions.iter().try_for_each(|position| self.check_position(position))
     }
 
@@ -65,11 +67,11 @@ impl EncoderSettings {
                 let expected = "none, because aggregator \"none\" has no layers";
                 return Err(refused("layers", layers, expected));
             }
-            (Aggregator::Attention, 0) => {
+            (Aggregator::Attention | Aggregator::Lstm, 0) => {
                 let expected = "at least one layer, or aggregator \"none\"";
                 return Err(refused("layers", 0, expected));
             }
-            (Aggregator::Attention, _) => {}
+            (Aggregator::Attention | Aggregator::Lstm, _) => {}
         }
         if self.norm == NormPlace::After && !self.first_attention_norm {
             let expected = "true where norms come after what they belong to";
@@ -82,7 +84,8 @@ impl EncoderSettings {
         let longest = self.maximum_tokens;
         match position {
             PositionSettings::Learned { entries, offset, .. } => {
-                let needed = longest.and_then(|longest| longest.checked_add(*offset));
+                let needed =
+                    longest.and_then(|longest| longest.checked_add(*offset + self.framing()));
                 if needed.is_none_or(|needed| needed > *entries) || *entries > ENTRIES {
                     let expected = format!(
                         "at least maximum_tokens ({}) + offset ({offset}), at most {ENTRIES}",
@@ -135,8 +138,9 @@ impl EncoderSettings {
 
     /// How many places a table that is computed must have.
     pub(crate) fn table_length(&self, what: &str) -> Result<usize, ModelError> {
-        let wide = self.maximum_tokens.and_then(|n| n.checked_mul(self.hidden));
-        match (self.maximum_tokens, wide) {
+        let places = self.maximum_tokens.and_then(|n| n.checked_add(self.framing()));
+        let wide = places.and_then(|n| n.checked_mul(self.hidden));
+        match (places, wide) {
             (Some(longest), Some(values)) if values <= 1 << 28 => Ok(longest),
             (found, _) => {
                 let found = found.map_or("not stated".into(), |n| n.to_string());
@@ -147,7 +151,7 @@ impl EncoderSettings {
     }
 }
 
-fn refused(key: &str, found: impl ToString, expected: impl Into<String>) -> ModelError {
+pub(super) fn refused(key: &str, found: impl ToString, expected: impl Into<String>) -> ModelError {
     ModelError::Contradiction {
         key: key.into(),
         found: found.to_string(),

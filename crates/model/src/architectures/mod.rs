@@ -2,10 +2,13 @@
 
 mod batch;
 mod check;
+mod check_recurrent;
 mod encoder;
+mod recurrent;
 mod settings;
 pub(crate) mod spelling;
 
 pub use batch::Batch;
 pub use encoder::Encoder;
+pub use recurrent::{CharacterSettings, Directions, LstmSettings};
 pub use settings::{Aggregator, Biases, EncoderSettings, LayerSettings, NormPlace, Sizes};

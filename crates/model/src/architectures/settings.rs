@@ -3,6 +3,7 @@
 use contexture_kernels::{Activation, Reach};
 use serde::{Deserialize, Serialize};
 
+use super::recurrent::{CharacterSettings, Directions, LstmSettings};
 use super::spelling;
 use crate::positions::PositionSettings;
 
@@ -61,6 +62,16 @@ pub struct EncoderSettings {
     /// Whether the maps that end in a residual sum begin smaller, by `1 / sqrt(2 layers)`
     /// (Radford et al. 2019, section 2.3).
     pub scaled_residuals: bool,
+    /// The recurrent layers, where the aggregator is [`Aggregator::Lstm`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lstm: Option<LstmSettings>,
+    /// How words are spelled, where they are not looked up by number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharacterSettings>,
+    /// Whether the output is a learned mix of all layers, the embeddings' among them (Peters et
+    /// al. 2018, eq. 1), and not the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mix: bool,
 }
 
 /// What gathers a token's context.
@@ -69,6 +80,8 @@ pub struct EncoderSettings {
 pub enum Aggregator {
     /// Layers of self-attention.
     Attention,
+    /// Layers of long short-term memory, token after token.
+    Lstm,
     /// Nothing, and no layers: each token keeps the row of its word.
     None,
 }
@@ -144,7 +157,44 @@ impl EncoderSettings {
             dropout: 0.0,
             initial_deviation: 0.02,
             scaled_residuals: false,
+            lstm: None,
+            characters: None,
+            mix: false,
         }
+    }
+
+    /// How many directions a token's row has, side by side: 2 for a recurrent encoder that reads
+    /// both ways, else 1.
+    pub fn directions(&self) -> usize {
+        self.lstm.as_ref().map_or(1, |lstm| lstm.directions.count())
+    }
+
+    /// The width of a token's row before the first layer, which is that of one direction.
+    pub fn word_width(&self) -> usize {
+        self.hidden / self.directions()
+    }
+
+    /// How many rows the encoder adds to every sequence for its own use: the two markers of words
+    /// that are spelled out.
+    pub fn framing(&self) -> usize {
+        if self.characters.is_some() { 2 } else { 0 }
+    }
+
+    /// Whether no token's row depends on a later token.
+    pub fn is_causal(&self) -> bool {
+        match (self.aggregator, &self.lstm) {
+            (Aggregator::None, _) => true,
+            (Aggregator::Lstm, Some(lstm)) => lstm.directions == Directions::Forward,
+            _ => self.layers.iter().all(|layer| layer.reach.ahead == 0),
+        }
+    }
+
+    /// Whether each half of a token's row depends on one side of the token only, so that it can
+    /// tell what stands on the other.
+    pub fn keeps_sides_apart(&self) -> bool {
+        self.lstm.as_ref().is_some_and(|lstm| {
+            lstm.directions == Directions::Both && (!lstm.joint || self.layers.len() == 1)
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::sinusoidal;
 use super::spectrum::{Tone, spectrum};
 use super::table::{Coincidence, Table};
 use crate::ModelError;
-use crate::architectures::EncoderSettings;
+use crate::architectures::{Aggregator, EncoderSettings};
 
 /// How near, in every column, the rows of two places count as the same where nobody says: a
 /// quarter of the deviation with which words' rows begin. A single wave of 2 pi 100 places comes
@@ -140,6 +140,10 @@ pub fn check(e: &EncoderSettings) -> Result<Vec<PositionReport>, ModelError> {
     let mut positions: Vec<Option<PositionSettings>> =
         e.positions.iter().cloned().map(Some).collect();
     if positions.is_empty() {
+        if e.aggregator == Aggregator::Lstm {
+            // Reading in order is how it knows order.
+            return Ok(Vec::new());
+        }
         positions.push(None);
     }
     let look = |position: Option<PositionSettings>| {
@@ -149,7 +153,7 @@ pub fn check(e: &EncoderSettings) -> Result<Vec<PositionReport>, ModelError> {
         };
         let found = report(&ReportSettings {
             position,
-            hidden: e.hidden,
+            hidden: e.word_width(),
             heads: e.heads,
             length: e.maximum_tokens.unwrap_or(UNLIMITED).min(LONGEST),
             rotary_base: e.layers.first().map_or(1.0, |layer| layer.rotary_base),

@@ -56,7 +56,7 @@ pub enum PositionSettings {
     },
     /// Any function of place and column, added to the words' rows; nothing is learned.
     Formula {
-        /// An expression in `pos`, `i` (the column from 0), `d` (hidden) and `n` (the most
+        /// An expression in `pos`, `i` (the column from 0), `d` (the rows' width) and `n` (the most
         /// tokens); see [`super::Formula`].
         source: String,
         /// How near, in every column, the rows of two places count as the same.
@@ -74,7 +74,7 @@ impl PositionSettings {
         let initial = Initial::Normal(e.initial_deviation);
         Ok(match self {
             Self::Learned { entries, offset, skips } => {
-                Box::new(Learned::declare(*entries, *offset, *skips, e.hidden, initial, b))
+                Box::new(Learned::declare(*entries, *offset, *skips, e.word_width(), initial, b))
             }
             Self::Buckets { buckets, farthest } => {
                 Box::new(Buckets::declare(*buckets, *farthest, e.heads, initial, b))
@@ -85,15 +85,21 @@ impl PositionSettings {
             Self::Alibi => Box::new(Alibi::new(e.heads)),
             Self::Sinusoidal { layout, divisor, offset } => {
                 let places = e.table_length("sinusoidal")?;
-                let rows = sinusoidal::table(*layout, *divisor, *offset, places, e.hidden);
+                let rows = sinusoidal::table(*layout, *divisor, *offset, places, e.word_width());
                 Box::new(Fixed { rows: Arc::new(rows) })
             }
             Self::Formula { source, .. } => {
                 let places = e.table_length("formula")?;
-                let rows = Formula::parse(source)?.table(places, e.hidden)?;
+                let rows = Formula::parse(source)?.table(places, e.word_width())?;
                 Box::new(Fixed { rows: Arc::new(rows) })
             }
         })
+    }
+
+    /// Whether it enters with the words' rows, so that any aggregator sees it; the others change
+    /// attention's heads or scores.
+    pub fn enters_rows(&self) -> bool {
+        matches!(self, Self::Learned { .. } | Self::Sinusoidal { .. } | Self::Formula { .. })
     }
 
     /// Its name in `info`.

@@ -113,6 +113,9 @@ fn bert_shaped(new: &NewModel) -> bool {
         gated: false,
         embedding_scale: 1.0,
         aggregator: Aggregator::Attention,
+        lstm: None,
+        characters: None,
+        mix: false,
         ..e.clone()
     };
     let layers = e.layers.iter().all(|layer| layer.reach == contexture_kernels::Reach::ALL);
