@@ -105,8 +105,13 @@ fn opened(config: &Config, folder: &Path, threads: usize, seed: u64) -> Result<M
 }
 
 fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {
+    Ok(Model::create(&described(config, tokenizer.vocabulary_size())?, seed)?)
+}
+
+/// The new model that a configuration describes.
+pub(crate) fn described(config: &Config, vocabulary: usize) -> Result<NewModel, TrainError> {
     let m = &config.model;
-    let settings = encoder(m, tokenizer.vocabulary_size())?;
+    let settings = encoder(m, vocabulary)?;
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
     let language = language
         .then(|| LanguageHeadSettings { tied: m.tied, ..LanguageHeadSettings::bert(&settings) });
@@ -120,7 +125,7 @@ fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, T
         activation: Activation::Identity,
     });
     let normalize = m.normalize.then_some(ModuleSettings::Normalize);
-    let new = NewModel {
+    Ok(NewModel {
         settings,
         head: [pool].into_iter().chain(dense).chain(normalize).collect(),
         language,
@@ -130,8 +135,7 @@ fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, T
             similarity: Some("cosine".into()),
             ..SentenceSettings::default()
         },
-    };
-    Ok(Model::create(&new, seed)?)
+    })
 }
 
 /// The encoder's properties from the configuration.
@@ -316,7 +320,7 @@ pub(crate) fn one_of(key: &str, known: &[&str], found: &str) -> TrainError {
 }
 
 /// The run's tokenizer: the one in its folder, one that is named, or one trained on its text.
-fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
+pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
     if !run.join("tokenizer.json").is_file() {
         let staging = run.join("tokenizer.partial");
         std::fs::create_dir_all(&staging)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -67,16 +68,7 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self, TrainError> {
-        let refused = |reason: String| TrainError::Syntax { path: path.into(), reason };
-        if overrides.is_empty() {
-            // Straight from the text, so that a message names line and column.
-            return toml::from_str(text).map_err(|e| refused(explain(&e)));
-        }
-        let mut table: toml::Table = toml::from_str(text).map_err(|e| refused(explain(&e)))?;
-        for entry in overrides {
-            set(&mut table, entry).map_err(|reason| refused(format!("`{entry}`: {reason}")))?;
-        }
-        Self::deserialize(table).map_err(|e| refused(explain(&e)))
+        parse_toml(text, path, overrides)
     }
 
     /// The configuration in full, defaults included.
@@ -99,6 +91,27 @@ impl Config {
         }
         found
     }
+}
+
+/// Reads TOML into settings of any kind, with `key=value` overrides; `path` is for messages.
+///
+/// # Errors
+/// [`TrainError::Syntax`], with line, key and the nearest known key.
+pub fn parse_toml<T: DeserializeOwned>(
+    text: &str,
+    path: &Path,
+    overrides: &[String],
+) -> Result<T, TrainError> {
+    let refused = |reason: String| TrainError::Syntax { path: path.into(), reason };
+    if overrides.is_empty() {
+        // Straight from the text, so that a message names line and column.
+        return toml::from_str(text).map_err(|e| refused(explain(&e)));
+    }
+    let mut table: toml::Table = toml::from_str(text).map_err(|e| refused(explain(&e)))?;
+    for entry in overrides {
+        set(&mut table, entry).map_err(|reason| refused(format!("`{entry}`: {reason}")))?;
+    }
+    T::deserialize(table).map_err(|e| refused(explain(&e)))
 }
 
 fn differ(key: &str, a: &toml::Value, b: &toml::Value, found: &mut Vec<String>) {

@@ -10,7 +10,7 @@ mod presets;
 mod training;
 
 pub use data::{DataSettings, Fields, Join, SourceSettings};
-pub use file::Config;
+pub use file::{Config, parse_toml};
 pub use kinds::{
     CausalSettings, ClassificationSettings, ContrastiveSettings, Distance, DistillationSettings,
     MaskedSettings, PairsSettings,

@@ -9,11 +9,12 @@ use crate::TrainError;
 use crate::snapshot;
 
 impl Trainer {
-    /// Writes the model where the run is finished.
-    pub(super) fn finish(&mut self) -> Result<Outcome, TrainError> {
+    /// Writes the model where the run is finished: by its steps, by patience, or because it was
+    /// `asked` to be.
+    pub(super) fn finish(&mut self, asked: bool) -> Result<Outcome, TrainError> {
         let stopped_early =
             self.out_of_patience() && self.progress.step < self.config.schedule.steps;
-        let finished = stopped_early || self.progress.step >= self.config.schedule.steps;
+        let finished = asked || stopped_early || self.progress.step >= self.config.schedule.steps;
         let written = match finished {
             true => {
                 let (weights, which) = self.chosen()?;

@@ -50,6 +50,9 @@ pub enum Event<'a> {
 pub enum Control {
     /// The next step.
     GoOn,
+    /// No further step: the run is finished here, as if this were its last one. A watcher decides
+    /// so by what no configuration knows beforehand, such as seconds.
+    Finish,
     /// A snapshot, and no further step.
     Stop,
 }

@@ -37,7 +37,8 @@ impl Trainer {
             self.last = Some(report);
             let step = self.progress.step;
             let due = |every: u64| every > 0 && step.is_multiple_of(every);
-            if due(self.config.evaluation.every) || step == steps {
+            let last = step == steps || control == Control::Finish;
+            if last || due(self.config.evaluation.every) {
                 control = self.evaluate(watch).map(|asked| stronger(control, asked))?;
             }
             if self.config.averaging.last > 1 && due(self.config.averaging.every) {
@@ -53,7 +54,7 @@ impl Trainer {
             self.snapshot()?;
             watch(Event::Snapshot { step: self.progress.step });
         }
-        self.finish()
+        self.finish(control == Control::Finish)
     }
 
     fn evaluate(
@@ -108,5 +109,9 @@ impl Trainer {
 }
 
 fn stronger(a: Control, b: Control) -> Control {
-    if a == Control::Stop { a } else { b }
+    match (a, b) {
+        (Control::Stop, _) | (_, Control::Stop) => Control::Stop,
+        (Control::Finish, _) | (_, Control::Finish) => Control::Finish,
+        _ => Control::GoOn,
+    }
 }

@@ -1,0 +1,30 @@
+//! What a run begins with, for those who need it without a run: comparisons above all.
+
+use std::path::Path;
+
+use contexture_model::NewModel;
+use contexture_text::Tokenizer;
+
+use crate::{Config, TrainError, learner};
+
+/// The new model that a configuration describes, for a tokenizer of `vocabulary` tokens.
+///
+/// # Errors
+/// Values that cannot work; `model.from` names a model that is there, so that nothing is new.
+pub fn new_model(config: &Config, vocabulary: usize) -> Result<NewModel, TrainError> {
+    config.check()?;
+    match &config.model.from {
+        Some(name) => Err(TrainError::value("model.from", "absent, for a new model", name)),
+        None => learner::described(config, vocabulary),
+    }
+}
+
+/// The tokenizer that stands in `folder`; where there is none, it is put there first: trained on
+/// the objectives' text, or copied from where the configuration says.
+///
+/// # Errors
+/// Text that cannot be read, a folder that cannot be written.
+pub fn tokenizer(config: &Config, folder: &Path) -> Result<Tokenizer, TrainError> {
+    std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, "cannot be made", e))?;
+    learner::tokenizer(config, folder)
+}
