@@ -47,6 +47,12 @@ pub enum Initial {
     Ones,
     /// Normal with mean 0 and this standard deviation.
     Normal(f32),
+    /// Zeros, but ones in the second quarter: the bias of an LSTM's forget gates (Jozefowicz,
+    /// Zaremba and Sutskever 2015).
+    ForgetBias {
+        /// A quarter of the values.
+        cells: usize,
+    },
 }
 
 /// One declared parameter.

@@ -149,6 +149,10 @@ impl SplitMix {
         match initial {
             Initial::Zeros => vec![0.0; len],
             Initial::Ones => vec![1.0; len],
+            Initial::ForgetBias { cells } => {
+                assert_eq!(len, 4 * cells, "values against cells of a forget gate's bias");
+                (0..len).map(|at| if at / cells == 1 { 1.0 } else { 0.0 }).collect()
+            }
             Initial::Normal(deviation) => (0..len)
                 .map(|_| {
                     // Box and Muller 1958.

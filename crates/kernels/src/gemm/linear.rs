@@ -8,6 +8,7 @@
 use super::buffer::{Scratch, with_scratch};
 use super::epilogue::Epilogue;
 use super::packed::{PackedMatrix, Target};
+use super::plain::Operand;
 use super::tile::{self, Block};
 use crate::Pool;
 use crate::isa::{Isa, Kernel, Simd, dispatch_on};
@@ -56,6 +57,28 @@ pub fn linear(
             (out.as_mut_ptr(), outputs),
         );
     }
+}
+
+/// [`linear`] of rows that begin at a stride: the first `inputs` values of each count.
+///
+/// # Panics
+/// Where there are fewer values than the shapes ask for.
+pub fn linear_of(
+    pool: &Pool,
+    x: Operand<'_>,
+    rows: usize,
+    weights: &PackedMatrix,
+    epilogue: &Epilogue<'_>,
+    out: &mut [f32],
+) {
+    let (inputs, outputs) = (weights.inputs(), weights.outputs());
+    let x = x.rows_of("x", rows, inputs);
+    assert_eq!(out.len(), rows * outputs, "output of [{rows}, {outputs}]");
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == outputs), "bias of {outputs}");
+    let residual = epilogue.residual.map_or(out.len(), <[f32]>::len);
+    assert_eq!(residual, out.len(), "residual of [{rows}, {outputs}]");
+    // SAFETY: the lengths were just checked.
+    unsafe { linear_strided(pool, x, rows, weights, epilogue, (out.as_mut_ptr(), outputs)) }
 }
 
 /// [`linear`] with strides for x and out.

@@ -13,7 +13,7 @@ mod tile;
 pub use buffer::Buffer;
 pub use epilogue::Epilogue;
 pub use feed_forward::{FeedForward, feed_forward};
-pub use linear::linear;
+pub use linear::{linear, linear_of};
 pub use packed::PackedMatrix;
 pub use plain::{
     Operand, Output, Store, linear_plain, linear_plain_strided, matmul, matmul_on, weight_gradient,

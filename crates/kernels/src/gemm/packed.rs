@@ -40,6 +40,41 @@ impl PackedMatrix {
         Self::pack_all_for(isa, &Pool::new(1), &all).remove(0)
     }
 
+    /// Packs the transpose of `[inputs, outputs]`, row-major, on all threads of the pool: for the
+    /// adjoint of a product with these weights.
+    ///
+    /// # Panics
+    /// Where the length is not `inputs * outputs`, or this machine cannot run `isa`.
+    pub fn pack_transposed_for(
+        isa: Isa,
+        pool: &Pool,
+        weights: &[f32],
+        inputs: usize,
+        outputs: usize,
+    ) -> Self {
+        let found = weights.len();
+        assert!(found == inputs * outputs, "[{inputs}, {outputs}] weights: found {found}");
+        let width = tile::panel_width(isa);
+        let panels = outputs.div_ceil(width);
+        let fill = |to: *mut f32| {
+            let to = Target(to);
+            pool.run(panels, &|panel| {
+                let first = panel * width;
+                let columns = (outputs - first).min(width);
+                // SAFETY: each panel has its own part of the buffer; the columns are inside the
+                // rows.
+                unsafe {
+                    let (to, from) = (to.at(first * inputs), weights.as_ptr().wrapping_add(first));
+                    let columns = PackColumns { from, stride: outputs, inputs, columns, width, to };
+                    dispatch_on(isa, columns);
+                }
+            });
+        };
+        // SAFETY: panels cover the buffer, and each writes all of its part.
+        let data = unsafe { Buffer::filled(panels * width * inputs, fill) };
+        Self { outputs, inputs, isa, data: Arc::new(data), offset: 0 }
+    }
+
     /// Packs several matrices `(weights, outputs, inputs)` into one piece of memory on all threads
     /// of the pool: the fastest way to start a model.
     ///
@@ -176,5 +211,25 @@ impl Kernel for PackPanel<'_> {
         unsafe {
             pack::panel_of_rows(s, (weights.as_ptr(), inputs), (rows, inputs), width, to);
         }
+    }
+}
+
+/// Writes one panel, `[inputs, width]`, from columns of `[inputs, stride]`.
+struct PackColumns {
+    from: *const f32,
+    stride: usize,
+    inputs: usize,
+    columns: usize,
+    width: usize,
+    to: *mut f32,
+}
+
+impl Kernel for PackColumns {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { from, stride, inputs, columns, width, to } = self;
+        // SAFETY: the columns are valid for all inputs, the panel for `[inputs, width]`.
+        unsafe { pack::panels_of_columns(s, (from, stride), (inputs, columns), width, to) }
     }
 }

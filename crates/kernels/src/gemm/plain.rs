@@ -25,6 +25,13 @@ impl<'a> Operand<'a> {
         Self { transposed: !self.transposed, ..self }
     }
 
+    /// Its first row and the stride of its rows, for `[rows, columns]`.
+    pub(super) fn rows_of(&self, what: &str, rows: usize, columns: usize) -> (*const f32, usize) {
+        assert!(!self.transposed, "{what} [{rows}, {columns}] is read by rows");
+        check(what, self.values.len(), (rows, columns), self.stride);
+        (self.values.as_ptr(), self.stride)
+    }
+
     /// How to read it as `[rows, columns]`.
     fn view(&self, what: &str, rows: usize, columns: usize) -> View {
         let (at, stride) = (self.values.as_ptr(), self.stride);

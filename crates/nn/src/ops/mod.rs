@@ -2,12 +2,16 @@
 
 mod activate;
 mod attention;
+mod columns;
 mod cross_entropy;
 mod dropout;
 mod feed_forward;
 mod gather;
+mod highway;
+mod layer_mix;
 mod linear;
 mod lookup;
+mod lstm;
 mod norm;
 mod place;
 mod pool;
@@ -16,12 +20,16 @@ mod sum;
 
 pub use activate::Activate;
 pub use attention::{Attention, ScoreBias, bucket};
+pub use columns::Columns;
 pub use cross_entropy::CrossEntropy;
 pub use dropout::Dropout;
 pub use feed_forward::FeedForward;
 pub use gather::Gather;
+pub use highway::Highway;
+pub use layer_mix::LayerMix;
 pub use linear::Linear;
 pub use lookup::Lookup;
+pub use lstm::{Lstm, LstmCarry, LstmDirection, LstmState, Reads};
 pub use norm::LayerNorm;
 pub use place::Places;
 pub use pool::{Concatenate, Normalize, Pool, Pooling};
