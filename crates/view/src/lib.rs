@@ -1,4 +1,4 @@
-//! Results as terminal text, and training runs and position functions as pictures.
+//! Results as terminal text; training runs, comparisons and position functions as pictures.
 //!
 //! Pictures are self-contained SVG or HTML: nothing comes from elsewhere, light and dark mode
 //! follow the reader's, and the same input gives the same bytes.
@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod colour;
+mod comparison;
 mod curves;
 mod error;
 mod grid;
@@ -32,6 +33,11 @@ mod scale;
 mod timings;
 
 pub use colour::ColourMode;
+pub use comparison::{
+    ComparedModel, ComparedRun, ComparisonPage, Cost, CostPoint, LearningCurve, LearningPoint,
+    PowerLaw, TaskCell, TaskPanel, TaskSection, TaskSeries, Varied, comparison_figures,
+    comparison_page,
+};
 pub use curves::{HeldOut, Point, RunCurves};
 pub use error::ViewError;
 pub use grid::similarity_grid;

@@ -143,7 +143,10 @@ impl CurveKind {
         let mut curves = Vec::new();
         for (colour, run) in runs.iter().enumerate() {
             let points = self.points(run, against);
-            let curve = |look, points| Curve { name: run.name.clone(), colour, look, points };
+            let curve = |look, points| {
+                let name = run.name.clone();
+                Curve { name, colour, look, points, intervals: Vec::new() }
+            };
             let plain = points.len() < LEAST_SMOOTHED;
             match self {
                 CurveKind::HeldOut(_) => {
@@ -199,6 +202,7 @@ impl CurveKind {
             y,
             y_name: self.title(),
             curves,
+            level: None,
             legend: false,
             width,
             height,

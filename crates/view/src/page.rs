@@ -31,6 +31,7 @@ fn page_rules() -> String {
          pre{{overflow-x:auto;padding:8px;border:1px solid #ddd}}code{{overflow-wrap:anywhere}}\
          .plots{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));\
          gap:20px}}figure{{margin:0;min-width:0}}\
+         .wide{{grid-column:1/-1;max-width:820px}}summary{{cursor:pointer}}\
          figure svg{{display:block;width:100%;height:auto;touch-action:pan-y}}\
          .scroll{{overflow-x:auto}}table{{border-collapse:collapse;white-space:nowrap}}\
          th,td{{padding:4px 10px;text-align:right;border-bottom:1px solid #ddd;\

@@ -36,6 +36,17 @@ pub(crate) enum Look {
     Faint,
     /// A line with a dot at each point.
     Dots,
+    /// Dots without a line between them, named: what was measured where a [`Look::Fit`] is drawn.
+    Points,
+    /// A thin line behind the others, without a name: what was fitted to points.
+    Fit,
+}
+
+impl Look {
+    /// Whether legend and read-out name it.
+    fn named(self) -> bool {
+        !matches!(self, Look::Faint | Look::Fit)
+    }
 }
 
 /// One curve.
@@ -46,6 +57,9 @@ pub(crate) struct Curve {
     pub look: Look,
     /// In rising order of x; a point that is not finite breaks the line.
     pub points: Vec<[f64; 2]>,
+    /// Each point's interval along y, low and high; not finite where a point has none. Empty: no
+    /// point has one.
+    pub intervals: Vec<[f64; 2]>,
 }
 
 /// A frame with its axes and curves.
@@ -57,6 +71,8 @@ pub(crate) struct Plot {
     pub y: Scale,
     pub y_name: String,
     pub curves: Vec<Curve>,
+    /// A level of y that is marked by a dashed line, and its name: what chance gives.
+    pub level: Option<(f64, String)>,
     /// Whether the curves' names stand above the frame.
     pub legend: bool,
     pub width: f64,
@@ -88,7 +104,7 @@ impl Plot {
             let (from, to) = (crate::markup::figure(first[1]), crate::markup::figure(last[1]));
             Some(format!("{}: from {from} to {to}", curve.name))
         };
-        let curves = self.curves.iter().filter(|c| c.look != Look::Faint).filter_map(ends);
+        let curves = self.curves.iter().filter(|c| c.look.named()).filter_map(ends);
         let all: Vec<String> = curves.collect();
         let (y, x) = (&self.y_name, &self.x_name);
         if all.is_empty() {
@@ -107,10 +123,11 @@ impl Plot {
         let frame = self.frame();
         self.draw_legend(&mut out);
         self.draw_axes(&frame, &mut out);
-        for curve in self.curves.iter().filter(|c| c.look == Look::Faint) {
+        self.draw_level(&frame, &mut out);
+        for curve in self.curves.iter().filter(|c| !c.look.named()) {
             self.draw_curve(curve, &frame, &mut out);
         }
-        for curve in self.curves.iter().filter(|c| c.look != Look::Faint) {
+        for curve in self.curves.iter().filter(|c| c.look.named()) {
             self.draw_curve(curve, &frame, &mut out);
         }
         if self.curves.iter().all(|curve| curve.points.is_empty()) {
@@ -144,7 +161,7 @@ impl Plot {
     fn legend_places(&self) -> Vec<(&Curve, f64, f64)> {
         let (mut x, mut y) = (2.0, self.head() + 15.0);
         let mut places = Vec::new();
-        let named = |curve: &&Curve| self.legend && curve.look != Look::Faint;
+        let named = |curve: &&Curve| self.legend && curve.look.named();
         for curve in self.curves.iter().filter(named) {
             let letters = curve.name.chars().count().min(LEGEND_NAME);
             let width = letters as f64 * CHARACTER + 44.0;
@@ -240,7 +257,8 @@ impl Plot {
         let mut pen_down = false;
         let mut known = 0;
         for [x, y] in &curve.points {
-            if !x.is_finite() || !y.is_finite() || (self.y.log && *y <= 0.0) {
+            let unseen = (self.y.log && *y <= 0.0) || (self.x.log && *x <= 0.0);
+            if !x.is_finite() || !y.is_finite() || unseen {
                 pen_down = false;
                 continue;
             }
@@ -253,24 +271,71 @@ impl Plot {
         if path.is_empty() {
             return;
         }
-        let class = if curve.look == Look::Faint { "faint" } else { "line" };
-        let named = match curve.look {
-            Look::Faint => String::new(),
-            _ => format!(" data-name=\"{}\"", escape(&curve.name)),
+        let class = match curve.look {
+            Look::Faint => "faint",
+            Look::Fit => "fit",
+            Look::Points => "unseen",
+            Look::Line | Look::Dots => "line",
+        };
+        let named = match curve.look.named() {
+            false => String::new(),
+            true => format!(" data-name=\"{}\"", escape(&curve.name)),
         };
         let colour = curve.colour % COLOURS;
+        self.draw_intervals(curve, frame, out);
         out.push_str(&format!(
             "<path class=\"{class} c{colour}\"{}{named} d=\"{path}\"/>\n",
             dash(curve.colour)
         ));
         // A line of one point would not be seen.
-        if curve.look == Look::Dots || known == 1 {
+        if matches!(curve.look, Look::Dots | Look::Points) || known == 1 {
             out.push_str(&format!("<path class=\"dots c{colour}\" d=\"{dots}\"/>\n"));
         }
     }
 
+    /// A bar from each interval's low end to its high one, with short ends across.
+    fn draw_intervals(&self, curve: &Curve, frame: &Frame, out: &mut String) {
+        let mut bars = String::new();
+        for ([x, y], [low, high]) in curve.points.iter().zip(&curve.intervals) {
+            if ![*x, *y, *low, *high].iter().all(|value| value.is_finite()) {
+                continue;
+            }
+            let x = frame.x(&self.x, *x);
+            let ends = [*low, *high].map(|end| frame.y(&self.y, end));
+            let across = |y: f64| format!("M{} {}h7", pixels((x - 3.5).max(0.0)), pixels(y));
+            let [low, high] = ends;
+            let (at, to) = (pixels(x), pixels(high));
+            bars.push_str(&format!("M{at} {}V{to}{}{}", pixels(low), across(low), across(high)));
+        }
+        if !bars.is_empty() {
+            let colour = curve.colour % COLOURS;
+            out.push_str(&format!("<path class=\"bar c{colour}\" d=\"{bars}\"/>\n"));
+        }
+    }
+
+    fn draw_level(&self, frame: &Frame, out: &mut String) {
+        let Some((level, name)) = self.level.as_ref().filter(|level| level.0.is_finite()) else {
+            return;
+        };
+        let y = frame.y(&self.y, *level);
+        out.push_str(&format!(
+            "<path class=\"level\" d=\"M{} {}H{}\"/>\n\
+             <text class=\"name\" text-anchor=\"end\" x=\"{}\" y=\"{}\">{}</text>\n",
+            pixels(frame.left),
+            pixels(y),
+            pixels(frame.right),
+            pixels(frame.right - 3.0),
+            pixels(y - 4.0),
+            escape(name)
+        ));
+    }
+
     /// The scales as attributes, for the read-out of a page.
     fn scales(&self) -> String {
+        // Between named places along x there is nothing to read.
+        if self.x.named {
+            return String::new();
+        }
         let frame = self.frame();
         let scale = |name: &str, scale: &Scale, from: f64, to: f64| {
             let (log, low, high) = (u8::from(scale.log), scale.low, scale.high);
@@ -333,10 +398,12 @@ pub(crate) fn rules() -> String {
          .axis{{stroke:#888;fill:none}}.good{{fill:#00704f}}.bad{{fill:#b23c00}}\
          .line{{fill:none;stroke-width:1.8;stroke-linejoin:round}}\
          .faint{{fill:none;stroke-width:1;stroke-opacity:.3;stroke-linejoin:round}}\
+         .fit{{fill:none;stroke-width:1.2;stroke-opacity:.75}}.unseen{{fill:none;stroke:none}}\
+         .bar{{fill:none;stroke-width:1.4}}.level{{fill:none;stroke:#777;stroke-dasharray:5 4}}\
          .dots{{fill:none;stroke-width:6;stroke-linecap:round}}{}\
          @media (prefers-color-scheme:dark){{\
          .paper{{fill:#16181c}}text{{fill:#e8e8e8}}.name{{fill:#b0b4ba}}.tick{{fill:#c4c8ce}}\
-         .grid{{stroke:#2c3036}}.axis{{stroke:#7a808a}}.good{{fill:#3ddba6}}.bad{{fill:#ff9a5c}}{}}}",
+         .grid{{stroke:#2c3036}}.axis{{stroke:#7a808a}}.level{{stroke:#9aa0a8}}.good{{fill:#3ddba6}}.bad{{fill:#ff9a5c}}{}}}",
         colours(&LIGHT),
         colours(&DARK)
     )

@@ -164,7 +164,8 @@ impl PositionPicture {
 }
 
 fn line(name: &str, colour: usize, points: Vec<[f64; 2]>) -> Curve {
-    Curve { name: name.to_owned(), colour, look: Look::Line, points }
+    let look = Look::Line;
+    Curve { name: name.to_owned(), colour, look, points, intervals: Vec::new() }
 }
 
 fn plot(title: &str, x_name: &str, y_name: &str, curves: Vec<Curve>) -> Plot {
@@ -176,6 +177,7 @@ fn plot(title: &str, x_name: &str, y_name: &str, curves: Vec<Curve>) -> Plot {
         x_name: x_name.to_owned(),
         y_name: y_name.to_owned(),
         curves,
+        level: None,
         legend: false,
         width: WIDTH,
         height: HEIGHT,

@@ -8,6 +8,8 @@ pub(crate) struct Scale {
     pub low: f64,
     pub high: f64,
     pub log: bool,
+    /// Whether it has no values between its ticks, which are names.
+    pub named: bool,
     /// Values and their names.
     pub ticks: Vec<(f64, String)>,
     /// What the ticks' names are to be multiplied by, for the axis' title: ` (×10⁻⁴)`.
@@ -45,7 +47,14 @@ impl Scale {
         let last = (high / step + 1e-9).floor() as i64;
         let marks: Vec<f64> = (first..=last).map(|n| n as f64 * step).collect();
         let (names, unit) = linear_names(&marks, step);
-        Self { low, high, log: false, ticks: marks.into_iter().zip(names).collect(), unit }
+        Self {
+            low,
+            high,
+            log: false,
+            named: false,
+            ticks: marks.into_iter().zip(names).collect(),
+            unit,
+        }
     }
 
     /// A logarithmic axis for positive values; linear where there are none.
@@ -87,7 +96,32 @@ impl Scale {
             .filter(|(value, ..)| *value >= low * (1.0 - 1e-9) && *value <= high * (1.0 + 1e-9))
             .map(|(value, exponent, step)| (value, power_name(value, exponent, step)))
             .collect();
-        Self { low, high, log: true, ticks, unit: String::new() }
+        Self { low, high, log: true, named: false, ticks, unit: String::new() }
+    }
+
+    /// A logarithmic axis whose ticks are powers of two, for lengths that were doubled; as
+    /// [`Scale::logarithmic`] where the values span less than two doublings or more than twenty.
+    pub(crate) fn doublings(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let ends = bounds(values.clone().filter(|v| *v > 0.0));
+        let Some((low, high)) = ends.filter(|(low, high)| {
+            (2.0..=20.0).contains(&(high / low).log2()) && *low >= 1.0 && *high < 1e9
+        }) else {
+            return Self::logarithmic(values, Fit::Tight);
+        };
+        let (from, to) = (low.log2().ceil() as i32, high.log2().floor() as i32);
+        let power = |exponent: i32| {
+            let value = 2f64.powi(exponent);
+            (value, crate::markup::whole(value))
+        };
+        let ticks = (from..=to).map(power).collect();
+        Self { low, high, log: true, named: false, ticks, unit: String::new() }
+    }
+
+    /// Places with names, at 0, 1, 2, …, with half a place at both ends.
+    pub(crate) fn names(names: &[String]) -> Self {
+        let ticks = names.iter().enumerate().map(|(at, name)| (at as f64, name.clone())).collect();
+        let high = names.len().max(1) as f64 - 0.5;
+        Self { low: -0.5, high, log: false, named: true, ticks, unit: String::new() }
     }
 
     /// Where a value lies between low (0) and high (1); beyond the ends at the ends.
@@ -197,6 +231,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn doubled_lengths_are_marked_by_powers_of_two() {
+        let lengths = [16.0, 32.0, 64.0, 4096.0];
+        let scale = Scale::doublings(lengths.into_iter());
+        assert_eq!(
+            names(&scale),
+            ["16", "32", "64", "128", "256", "512", "1,024", "2,048", "4,096"]
+        );
+        assert!(scale.log && (scale.place(256.0) - 0.5).abs() < 1e-12);
+        assert_eq!(
+            names(&Scale::doublings([1.0, 2.0, 4.0, 8.0].into_iter())),
+            ["1", "2", "4", "8"]
+        );
+        for odd in [vec![], vec![3.0], vec![0.0, f64::NAN], vec![1.0, 1e300]] {
+            let scale = Scale::doublings(odd.iter().copied());
+            assert!(scale.high > scale.low && scale.ticks.len() < 12, "{scale:?}");
+        }
+    }
+
+    #[test]
+    fn names_stand_in_the_middle_of_their_places() {
+        let scale = Scale::names(&["a".to_owned(), "b".to_owned()]);
+        assert_eq!((scale.place(0.0), scale.place(1.0)), (0.25, 0.75));
+        assert!(Scale::names(&[]).high > Scale::names(&[]).low);
     }
 
     #[test]
