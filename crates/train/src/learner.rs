@@ -326,7 +326,7 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
         std::fs::create_dir_all(&staging)
             .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
         match &config.tokenizer.from {
-            Some(name) => copy(&locate(name)?, &staging)?,
+            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
             None => train_tokenizer(config, &staging)?,
         }
         for name in TOKENIZER {
@@ -339,6 +339,12 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
         let _ = std::fs::remove_dir_all(&staging);
     }
     Ok(Tokenizer::open(run)?)
+}
+
+/// A tokenizer needs no model around it.
+fn tokenizer_folder(name: &str) -> Result<PathBuf, TrainError> {
+    let folder = Path::new(name);
+    if folder.join("tokenizer.json").is_file() { Ok(folder.into()) } else { locate(name) }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {

@@ -39,6 +39,6 @@ pub use config::Config;
 pub use contexture_model::positions::PositionReport;
 pub use error::TrainError;
 pub use forecast::Forecast;
-pub use parts::{new_model, tokenizer};
+pub use parts::{available_memory, new_model, step_bytes, tokenizer};
 pub use run_folder::{METRICS, TIMINGS};
 pub use trainer::{Control, Event, Options, Outcome, StepReport, Trainer};

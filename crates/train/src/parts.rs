@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use contexture_model::NewModel;
+use contexture_model::{Model, NewModel};
 use contexture_text::Tokenizer;
 
-use crate::{Config, TrainError, learner};
+use crate::{Config, TrainError, forecast, learner};
 
 /// The new model that a configuration describes, for a tokenizer of `vocabulary` tokens.
 ///
@@ -27,4 +27,15 @@ pub fn new_model(config: &Config, vocabulary: usize) -> Result<NewModel, TrainEr
 pub fn tokenizer(config: &Config, folder: &Path) -> Result<Tokenizer, TrainError> {
     std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, "cannot be made", e))?;
     learner::tokenizer(config, folder)
+}
+
+/// About how many bytes a forward with its backward holds of `tokens` tokens, besides weights and
+/// their gradients.
+pub fn step_bytes(model: &Model, tokens: usize) -> u64 {
+    tokens as u64 * forecast::bytes_per_token(model)
+}
+
+/// Memory that is free for this process, in bytes, where the system tells.
+pub fn available_memory() -> Option<u64> {
+    forecast::available()
 }
