@@ -84,10 +84,12 @@ pub(crate) enum Scratch {
     Rows,
     /// Panels of a right side that is packed on the way.
     Panels,
+    /// What a recurrence holds from step to step.
+    Steps,
 }
 
 thread_local! {
-    static SCRATCH: [RefCell<Buffer>; 3] =
+    static SCRATCH: [RefCell<Buffer>; 4] =
         std::array::from_fn(|_| RefCell::new(Buffer::zeroed(0)));
 }
 

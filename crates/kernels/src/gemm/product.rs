@@ -20,7 +20,7 @@ use crate::Pool;
 use crate::isa::{Isa, Kernel, Simd, dispatch_on};
 
 /// Steps of k in one block: a tile of A is half an L1 cache, a panel of B a whole one.
-const BLOCK_STEPS: usize = 256;
+pub(super) const BLOCK_STEPS: usize = 256;
 /// Bytes of B that a task packs at once: a quarter of an L2 cache.
 const PACKED_BYTES: usize = 256 << 10;
 /// Tiles of A that are copied at once: as many as L2 has room for beside B.

@@ -2,6 +2,9 @@
 
 mod backward;
 mod forward;
+mod gates;
+mod shape;
 
 pub use backward::{Adjoint, backward};
-pub use forward::{Direction, LstmShape, forward};
+pub use forward::{Direction, forward};
+pub use shape::LstmShape;
