@@ -5,6 +5,7 @@ pub mod activated;
 pub mod activation;
 pub mod attention;
 mod blocks;
+pub mod characters;
 pub mod columns;
 pub mod dot;
 pub mod dropout;

@@ -2,6 +2,7 @@
 
 mod activate;
 mod attention;
+mod characters;
 mod columns;
 mod cross_entropy;
 mod dropout;
@@ -20,6 +21,7 @@ mod sum;
 
 pub use activate::Activate;
 pub use attention::{Attention, ScoreBias, bucket};
+pub use characters::{CharacterConvolution, Filter};
 pub use columns::Columns;
 pub use cross_entropy::CrossEntropy;
 pub use dropout::Dropout;
