@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use contexture_hub::{self as hub, HubError};
 use contexture_kernels::{Activation, Pool, Reach};
-use contexture_model::architectures::{Aggregator as Gathers, EncoderSettings, NormPlace, Sizes};
+use contexture_model::architectures::{
+    Aggregator as Gathers, CharacterSettings, Directions, EncoderSettings, LstmSettings, NormPlace,
+    Sizes,
+};
 use contexture_model::folder::{ModuleSettings, SentenceSettings};
 use contexture_model::heads::{ClassifierSettings, LanguageHeadSettings, Level};
 use contexture_model::positions::{
@@ -111,10 +114,9 @@ fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, T
 /// The new model that a configuration describes.
 pub(crate) fn described(config: &Config, vocabulary: usize) -> Result<NewModel, TrainError> {
     let m = &config.model;
-    let settings = encoder(m, vocabulary)?;
+    let settings = encoder(config, vocabulary)?;
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
-    let language = language
-        .then(|| LanguageHeadSettings { tied: m.tied, ..LanguageHeadSettings::bert(&settings) });
+    let language = language.then(|| language_head(config, &settings));
     let pooling = vec![pooling("model.pooling", &m.pooling)?];
     let pool = ModuleSettings::Pool { pooling, include_prompt: true };
     let dense = m.dense.map(|outputs| ModuleSettings::Dense {
@@ -138,14 +140,30 @@ pub(crate) fn described(config: &Config, vocabulary: usize) -> Result<NewModel, 
     })
 }
 
+/// The head of a new model that tells words.
+fn language_head(config: &Config, settings: &EncoderSettings) -> LanguageHeadSettings {
+    let tells_sides = config.tells_sides();
+    let head = match tells_sides {
+        true => LanguageHeadSettings::sides(settings),
+        false => LanguageHeadSettings::bert(settings),
+    };
+    LanguageHeadSettings { tied: head.tied && config.model.tied, ..head }
+}
+
 /// The encoder's properties from the configuration.
-pub(crate) fn encoder(m: &ModelSettings, vocabulary: usize) -> Result<EncoderSettings, TrainError> {
+pub(crate) fn encoder(config: &Config, vocabulary: usize) -> Result<EncoderSettings, TrainError> {
+    let m = &config.model;
     let bag = m.aggregator == Aggregator::None;
+    let recurrent = m.aggregator == Aggregator::Lstm;
     let layers = if bag { 0 } else { m.layers };
-    let sizes = Sizes { hidden: m.hidden, heads: m.heads, inner: m.inner, vocabulary, layers };
+    // Heads and inner widths are attention's; where there is none they say nothing.
+    let heads = if recurrent { 1 } else { m.heads };
+    let sizes = Sizes { hidden: m.hidden, heads, inner: m.inner, vocabulary, layers };
     let plain = EncoderSettings::plain(sizes);
+    let lstm = recurrent.then(|| recurrence(config));
+    let framing = if m.characters.is_some() { 2 } else { 0 };
     let before = m.norm == NormPlaceName::Before;
-    let (positions, base) = positions(m)?;
+    let (positions, base) = positions(m, framing)?;
     let fixed = positions.iter().any(|p| {
         matches!(p, PositionSettings::Sinusoidal { .. } | PositionSettings::Formula { .. })
     });
@@ -158,10 +176,13 @@ pub(crate) fn encoder(m: &ModelSettings, vocabulary: usize) -> Result<EncoderSet
     let bert = positions.iter().all(|p| matches!(p, PositionSettings::Learned { .. }));
     Ok(EncoderSettings {
         // BERT's folders have a table of types, if only of one row.
-        token_types: usize::from(bert && !before && !m.gated && !bag && !m.causal),
+        token_types: usize::from(
+            bert && !before && !m.gated && !bag && !m.causal && !recurrent && framing == 0,
+        ),
         // Where norms come first, the sum of the embeddings enters the first one as it is.
-        embedding_norm: !before,
-        final_norm: before && !bag,
+        embedding_norm: !before && !recurrent,
+        final_norm: before && !bag && !recurrent,
+        head_width: if recurrent { 1 } else { plain.head_width },
         norm: if before { NormPlace::Before } else { NormPlace::After },
         activation: activation(&m.activation)?,
         gated: m.gated,
@@ -169,10 +190,37 @@ pub(crate) fn encoder(m: &ModelSettings, vocabulary: usize) -> Result<EncoderSet
         positions,
         maximum_tokens: Some(m.maximum_tokens),
         embedding_scale: scale as f32,
-        aggregator: if bag { Gathers::None } else { Gathers::Attention },
+        aggregator: match m.aggregator {
+            Aggregator::Attention => Gathers::Attention,
+            Aggregator::Lstm => Gathers::Lstm,
+            Aggregator::None => Gathers::None,
+        },
         dropout: m.dropout as f32,
+        lstm,
+        characters: m
+            .characters
+            .as_ref()
+            .map(|c| CharacterSettings::bytes(c.width, c.filters.clone(), c.highways)),
+        mix: m.mix,
         ..plain
     })
+}
+
+/// The recurrent layers of the configuration.
+fn recurrence(config: &Config) -> LstmSettings {
+    let m = &config.model;
+    let directions = if m.causal { Directions::Forward } else { Directions::Both };
+    let width = m.hidden / directions.count();
+    let cells = m.cells.unwrap_or(width);
+    LstmSettings {
+        cells,
+        projection: cells != width,
+        directions,
+        joint: m.joint.unwrap_or(!config.tells_sides()),
+        skip_connections: m.skip_connections,
+        cell_clip: m.cell_clip.map(|clip| clip as f32),
+        projection_clip: m.projection_clip.map(|clip| clip as f32),
+    }
 }
 
 /// The position functions by the names that configurations use.
@@ -180,12 +228,17 @@ pub(crate) const POSITIONS: [&str; 7] =
     ["sinusoidal", "learned", "rotary", "alibi", "relative", "none", "formula"];
 
 /// Position settings, and the base of rotation.
-fn positions(m: &ModelSettings) -> Result<(Vec<PositionSettings>, f32), TrainError> {
+fn positions(
+    m: &ModelSettings,
+    framing: usize,
+) -> Result<(Vec<PositionSettings>, f32), TrainError> {
+    let named =
+        |name: &str| PositionsTable { kind: Some(name.into()), ..PositionsTable::default() };
     let table = match &m.positions {
-        PositionsChoice::Named(name) => {
-            PositionsTable { kind: Some(name.clone()), ..PositionsTable::default() }
-        }
-        PositionsChoice::Detailed(table) => table.clone(),
+        None if m.aggregator == Aggregator::Lstm => named("none"),
+        None => named("learned"),
+        Some(PositionsChoice::Named(name)) => named(name),
+        Some(PositionsChoice::Detailed(table)) => table.clone(),
     };
     let kind = match (&table.kind, &table.formula) {
         (None, Some(_)) => "formula",
@@ -197,7 +250,8 @@ fn positions(m: &ModelSettings) -> Result<(Vec<PositionSettings>, f32), TrainErr
     let settings = match kind {
         "none" => return Ok((Vec::new(), base)),
         "learned" => {
-            PositionSettings::Learned { entries: m.maximum_tokens, offset: 0, skips: None }
+            let entries = m.maximum_tokens + framing;
+            PositionSettings::Learned { entries, offset: 0, skips: None }
         }
         "rotary" => {
             let interleaved = table.interleaved.unwrap_or(false);

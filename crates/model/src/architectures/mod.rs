@@ -8,7 +8,8 @@ mod recurrent;
 mod settings;
 pub(crate) mod spelling;
 
-pub use batch::Batch;
-pub use encoder::Encoder;
+pub(crate) use batch::Spelled;
+pub use batch::{Batch, TokenInput};
+pub use encoder::{Encoder, EncoderState};
 pub use recurrent::{CharacterSettings, Directions, LstmSettings};
 pub use settings::{Aggregator, Biases, EncoderSettings, LayerSettings, NormPlace, Sizes};

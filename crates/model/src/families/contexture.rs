@@ -44,6 +44,18 @@ const NAMES: &[(&str, &[&str])] = &[
     ("layers.#.feed_forward.second", &["layers.#.feed_forward.second"]),
     ("layers.#.feed_forward.norm", &["layers.#.feed_forward.norm"]),
     ("norm", &["norm"]),
+    ("embeddings.characters", &["embeddings.characters"]),
+    ("embeddings.filters.#", &["embeddings.filters.#"]),
+    ("embeddings.highways.#.transform", &["embeddings.highways.#.transform"]),
+    ("embeddings.highways.#.gate", &["embeddings.highways.#.gate"]),
+    ("embeddings.projection", &["embeddings.projection"]),
+    ("layers.#.forward.input", &["layers.#.forward.input"]),
+    ("layers.#.forward.recurrent", &["layers.#.forward.recurrent"]),
+    ("layers.#.forward.projection", &["layers.#.forward.projection"]),
+    ("layers.#.backward.input", &["layers.#.backward.input"]),
+    ("layers.#.backward.recurrent", &["layers.#.backward.recurrent"]),
+    ("layers.#.backward.projection", &["layers.#.backward.projection"]),
+    ("mix", &["mix"]),
 ];
 
 const HEADS: &[(&str, &[&str])] = &[

@@ -11,10 +11,11 @@
 use std::sync::Arc;
 
 use contexture_kernels::Activation;
-use contexture_nn::ops::{CrossEntropy, Linear};
+use contexture_nn::ops::{Columns, CrossEntropy, Linear};
 use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::ModelError;
 use crate::architectures::{Encoder, EncoderSettings, spelling};
 use crate::layers::{Norm, linear};
 
@@ -37,6 +38,10 @@ pub struct LanguageHeadSettings {
     pub tied: bool,
     /// Whether each word has a bias.
     pub bias: bool,
+    /// Whether it reads one direction of a token's row and not all of them, with the same
+    /// parameters for both (Peters et al. 2018, section 3.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub per_direction: bool,
 }
 
 impl LanguageHeadSettings {
@@ -50,12 +55,52 @@ impl LanguageHeadSettings {
             norm_bias: true,
             tied: true,
             bias: true,
+            per_direction: false,
         }
     }
 
     /// The words' own rows and nothing else, as GPT-2 scores the next word.
     pub fn plain(e: &EncoderSettings) -> Self {
         Self { transform: false, bias: false, ..Self::bert(e) }
+    }
+
+    /// A bidirectional language model's: no transform, each direction on its own, words with a
+    /// bias; tied to the words' table where there is one.
+    pub fn sides(e: &EncoderSettings) -> Self {
+        let tied = e.characters.is_none();
+        Self { transform: false, tied, per_direction: true, ..Self::bert(e) }
+    }
+
+    /// The width of the rows that it reads.
+    fn inputs(&self, e: &EncoderSettings) -> usize {
+        if self.per_direction { e.word_width() } else { e.hidden }
+    }
+
+    /// The width of the rows that words are compared with.
+    fn width(&self, e: &EncoderSettings) -> usize {
+        if self.tied { e.word_width() } else { self.inputs(e) }
+    }
+
+    pub(crate) fn check(&self, e: &EncoderSettings) -> Result<(), ModelError> {
+        let refused = |key: &str, expected: &str, found: String| ModelError::Contradiction {
+            key: format!("language.{key}"),
+            expected: expected.into(),
+            found,
+        };
+        if self.tied && e.characters.is_some() {
+            let expected = "false, since words are spelled out and have no table";
+            return Err(refused("tied", expected, "true".into()));
+        }
+        let (inputs, width) = (self.inputs(e), self.width(e));
+        if !self.transform && inputs != width {
+            let expected = "true, or tied = false, so that rows are as wide as words";
+            return Err(refused(
+                "transform",
+                expected,
+                format!("rows of {inputs}, words of {width}"),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -66,6 +111,7 @@ pub struct LanguageHead {
     transform: Option<(Linear, Norm)>,
     words: Param,
     bias: Option<Param>,
+    direction_width: Option<usize>,
 }
 
 impl LanguageHead {
@@ -77,26 +123,28 @@ impl LanguageHead {
     ) -> Self {
         let e = encoder.settings();
         let deviation = e.initial_deviation;
+        let (inputs, width) = (settings.inputs(e), settings.width(e));
         b.within("language", |b| {
             let transform = settings.transform.then(|| {
                 let dense = b.within("dense", |b| {
                     let LanguageHeadSettings { dense_bias, activation, .. } = *settings;
-                    linear(e.hidden, e.hidden, dense_bias, activation, deviation, b)
+                    linear(width, inputs, dense_bias, activation, deviation, b)
                 });
-                (dense, Norm::declare(e.hidden, settings.norm_bias, settings.epsilon, b))
+                (dense, Norm::declare(width, settings.norm_bias, settings.epsilon, b))
             });
             let bias = |b: &mut Builder| {
                 settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros))
             };
-            let (words, bias) = match settings.tied {
-                true => (encoder.words(), bias(b)),
+            let (words, bias) = match encoder.words().filter(|_| settings.tied) {
+                Some(words) => (words, bias(b)),
                 // A table, so that it is never packed: the loss reads it in chunks.
-                false => b.within("decoder", |b| {
+                None => b.within("decoder", |b| {
                     let initial = Initial::Normal(deviation);
-                    (b.table("weight", e.vocabulary, e.hidden, initial), bias(b))
+                    (b.table("weight", e.vocabulary, width, initial), bias(b))
                 }),
             };
-            Self { settings: settings.clone(), transform, words, bias }
+            let direction_width = settings.per_direction.then(|| e.word_width());
+            Self { settings: settings.clone(), transform, words, bias, direction_width }
         })
     }
 
@@ -105,7 +153,21 @@ impl LanguageHead {
         &self.settings
     }
 
-    /// Hidden rows `[n, hidden]`, of all tokens or of some, to what words are compared with.
+    /// The part of rows `[n, hidden]` that direction `direction` gave, `[n, hidden / directions]`;
+    /// the rows themselves where the head reads all of them.
+    pub fn side(&self, s: &mut Session, rows: &Value, direction: usize) -> Value {
+        match self.direction_width {
+            Some(width) if width < rows.rows().width() => {
+                let (from, to) = (direction * width, (direction + 1) * width);
+                let segments = Segments::single(rows.rows().rows());
+                s.apply(Columns { from, to }, &[rows], &segments)
+            }
+            _ => rows.clone(),
+        }
+    }
+
+    /// Hidden rows `[n, hidden]`, of all tokens or of some, to what words are compared with; of a
+    /// head that reads one direction, what [`LanguageHead::side`] gave.
     pub fn transform(&self, s: &mut Session, rows: &Value, segments: &Segments) -> Value {
         match &self.transform {
             None => rows.clone(),

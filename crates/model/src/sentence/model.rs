@@ -12,7 +12,7 @@ use super::info::{ModelInfo, licence};
 use super::options::{AddHeads, OpenOptions};
 use super::plan::{Plan, Spelling};
 use crate::ModelError;
-use crate::architectures::{Batch, Encoder, EncoderSettings};
+use crate::architectures::{Batch, Encoder, EncoderSettings, TokenInput};
 use crate::checkpoint::files::{Tensors, WeightFile};
 use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
@@ -177,7 +177,19 @@ impl Model {
         type_ids: Option<Arc<[u32]>>,
         segments: Segments,
     ) -> Result<Batch, ModelError> {
-        self.encoder.batch(ids, type_ids, segments)
+        self.batch_with(ids, type_ids, None, segments)
+    }
+
+    /// As [`Model::batch`], with each token's characters `[tokens, most]`, which encoders need
+    /// that spell words out.
+    pub fn batch_with(
+        &self,
+        ids: Arc<[u32]>,
+        type_ids: Option<Arc<[u32]>>,
+        characters: Option<Arc<[u16]>>,
+        segments: Segments,
+    ) -> Result<Batch, ModelError> {
+        self.encoder.batch(TokenInput { ids, type_ids, characters }, segments)
     }
 
     /// The last hidden rows, `[tokens, hidden]`.
@@ -223,6 +235,7 @@ impl Parts {
     ) -> Result<Self, ModelError> {
         let mut b = Builder::new();
         let encoder = Encoder::declare(settings, &mut b)?;
+        heads.language.as_ref().map_or(Ok(()), |head| head.check(settings))?;
         let head = Head::declare(head, settings.hidden, listed, &mut b)?;
         let language =
             heads.language.as_ref().map(|head| LanguageHead::declare(head, &encoder, &mut b));
@@ -241,6 +254,7 @@ fn wanted(
     let Some(add) = add else { return Ok((stored, (false, false))) };
     let fresh_language = add.language && stored.language.is_none();
     let language = match fresh_language {
+        true if settings.keeps_sides_apart() => Some(LanguageHeadSettings::sides(settings)),
         true => Some(LanguageHeadSettings::bert(settings)),
         false => stored.language,
     };

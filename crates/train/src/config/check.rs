@@ -26,6 +26,11 @@ impl Config {
         }
     }
 
+    /// Whether an objective tells each token from one side at a time.
+    pub(crate) fn tells_sides(&self) -> bool {
+        self.objectives.iter().any(|o| matches!(o, ObjectiveSettings::Bidirectional(_)))
+    }
+
     fn check_training(&self) -> Result<(), TrainError> {
         let (o, s) = (&self.optimiser, &self.schedule);
         let at_least_one = |key: &str, value: u64| match value {
@@ -90,11 +95,23 @@ impl Config {
             let expected = "at least 1, or model.aggregator = \"none\"";
             return Err(TrainError::value("model.layers", expected, 0));
         }
-        if !m.hidden.is_multiple_of(m.heads) {
+        if layers && !m.hidden.is_multiple_of(m.heads) {
             let expected = format!("a divisor of model.hidden ({})", m.hidden);
             return Err(TrainError::value("model.heads", expected, m.heads));
         }
-        let settings = crate::learner::encoder(m, self.tokenizer.vocabulary)?;
+        if m.aggregator == Aggregator::Lstm && m.layers == 0 {
+            let expected = "at least 1, or model.aggregator = \"none\"";
+            return Err(TrainError::value("model.layers", expected, 0));
+        }
+        let spelled = m.characters.is_some();
+        if spelled != (self.tokenizer.kind == "characters") && self.tokenizer.from.is_none() {
+            let expected =
+                "model.characters and tokenizer.kind = \"characters\" together, or neither";
+            let found = if spelled { "model.characters alone" } else { "tokenizer.kind alone" };
+            return Err(TrainError::value("model.characters, tokenizer.kind", expected, found));
+        }
+        let settings = crate::learner::encoder(self, self.tokenizer.vocabulary)?;
+        settings.check()?;
         let rotary = settings.positions.iter().any(|p| p.name() == "rotary");
         if rotary && !settings.head_width.is_multiple_of(2) {
             let expected = "an even width of heads, since rotation turns pairs";
@@ -155,6 +172,29 @@ impl Config {
         if self.model.from.is_none() && length > self.model.maximum_tokens {
             let expected = format!("at most model.maximum_tokens ({})", self.model.maximum_tokens);
             return Err(TrainError::value(key("length"), expected, length));
+        }
+        if self.model.from.is_some() {
+            return Ok(());
+        }
+        let m = &self.model;
+        let sides = matches!(objective, ObjectiveSettings::Bidirectional(_));
+        let settings = crate::learner::encoder(self, self.tokenizer.vocabulary)?;
+        if sides && !(settings.keeps_sides_apart() || settings.is_causal()) {
+            let expected = "model.aggregator = \"lstm\" with joint = false, whose directions each \
+                            see one side, or model.causal = true";
+            return Err(TrainError::value(key("kind"), expected, "a model that sees both sides"));
+        }
+        let words =
+            matches!(objective, ObjectiveSettings::Masked(_) | ObjectiveSettings::Causal(_));
+        if words && m.characters.is_some() {
+            let expected = "bidirectional (one direction with model.causal), since spelled-out words \
+                            have no mask and markers of their own";
+            return Err(TrainError::value(key("kind"), expected, objective.kind()));
+        }
+        if words && self.tells_sides() && settings.directions() > 1 {
+            let expected = "no other objective of words beside bidirectional: its head reads one \
+                            direction at a time";
+            return Err(TrainError::value(key("kind"), expected, objective.kind()));
         }
         let causal = matches!(objective, ObjectiveSettings::Causal(_));
         if causal && self.model.from.is_none() && !self.model.causal {

@@ -69,6 +69,33 @@ pub struct CausalSettings {
     pub smoothing: f64,
 }
 
+/// The bidirectional language model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BidirectionalSettings {
+    /// Its name in metrics; its kind where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What its loss is multiplied with.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Field `text`.
+    pub data: DataSettings,
+    /// The most tokens of a sequence, special ones included; longer texts become several.
+    #[serde(default = "length")]
+    pub length: usize,
+    /// Sequences are added to a batch up to this many tokens.
+    #[serde(default = "batch_tokens")]
+    pub batch_tokens: usize,
+    /// Words that each target is told from, drawn anew at each step, the frequent ones more often;
+    /// 0: all words. Held-out losses are always over all words.
+    #[serde(default)]
+    pub samples: usize,
+    /// Label smoothing, where all words are scored.
+    #[serde(default)]
+    pub smoothing: f64,
+}
+
 /// In-batch contrast.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

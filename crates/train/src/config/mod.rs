@@ -12,12 +12,12 @@ mod training;
 pub use data::{DataSettings, Fields, Join, SourceSettings};
 pub use file::{Config, parse_toml};
 pub use kinds::{
-    CausalSettings, ClassificationSettings, ContrastiveSettings, Distance, DistillationSettings,
-    MaskedSettings, PairsSettings,
+    BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings, Distance,
+    DistillationSettings, MaskedSettings, PairsSettings,
 };
 pub use model::{
-    Aggregator, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice, PositionsTable,
-    TokenizerSettings,
+    Aggregator, CharactersTable, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice,
+    PositionsTable, TokenizerSettings,
 };
 pub use objective::ObjectiveSettings;
 pub use presets::{PRESETS, Preset};

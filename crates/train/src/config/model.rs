@@ -28,8 +28,10 @@ pub struct ModelSettings {
     pub gated: bool,
     /// The probability with which values are dropped while training.
     pub dropout: f64,
-    /// How tokens know their places.
-    pub positions: PositionsChoice,
+    /// How tokens know their places; absent: learned, and with recurrent layers none, since those
+    /// read in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positions: Option<PositionsChoice>,
     /// The most tokens of a sequence; positions are made and checked for so many.
     pub maximum_tokens: usize,
     /// What the word embeddings are multiplied with; absent: 1, and with sinusoids or a formula
@@ -40,6 +42,27 @@ pub struct ModelSettings {
     pub causal: bool,
     /// Whether the language head shares the words' table.
     pub tied: bool,
+    /// Recurrent layers: the width of a direction's memory, where it is not that of its output
+    /// (`hidden`, or half of it where both directions are read): outputs are then projected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cells: Option<usize>,
+    /// Recurrent layers: whether a layer's directions read both directions of the layer below;
+    /// absent: unless an objective is `bidirectional`, which must keep them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<bool>,
+    /// Recurrent layers: whether every layer but the first adds its input to its output.
+    pub skip_connections: bool,
+    /// Recurrent layers: the bound of the memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cell_clip: Option<f64>,
+    /// Recurrent layers: the bound of the projected output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projection_clip: Option<f64>,
+    /// How words are spelled, with `tokenizer.kind = "characters"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharactersTable>,
+    /// Whether the output is a learned mix of all layers.
+    pub mix: bool,
     /// How tokens become one vector: `mean`, `cls`, `max`, `mean_sqrt_len_tokens`, `weightedmean`, `lasttoken`.
     pub pooling: String,
     /// Width of a linear map after pooling, where there is to be one.
@@ -65,7 +88,14 @@ impl Default for ModelSettings {
             activation: "gelu".into(),
             gated: false,
             dropout: 0.1,
-            positions: PositionsChoice::Named("learned".into()),
+            positions: None,
+            cells: None,
+            joint: None,
+            skip_connections: false,
+            cell_clip: None,
+            projection_clip: None,
+            characters: None,
+            mix: false,
             maximum_tokens: 256,
             embedding_scale: None,
             causal: false,
@@ -85,8 +115,29 @@ pub enum Aggregator {
     /// Self-attention.
     #[default]
     Attention,
+    /// Long short-term memory, token after token.
+    Lstm,
     /// Nothing: the bag of global word embeddings, the baseline.
     None,
+}
+
+/// The convolution over a word's characters, as in ELMo where nothing is said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CharactersTable {
+    /// Width of a character's row.
+    pub width: usize,
+    /// Each filter's width in characters, and how many of it there are.
+    pub filters: Vec<(usize, usize)>,
+    /// Highway layers.
+    pub highways: usize,
+}
+
+impl Default for CharactersTable {
+    fn default() -> Self {
+        let filters = [(1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024)];
+        Self { width: 16, filters: filters.into(), highways: 2 }
+    }
 }
 
 /// Where the norms stand.

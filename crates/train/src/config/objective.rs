@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::DataSettings;
 use super::check::within;
 use super::kinds::{
-    CausalSettings, ClassificationSettings, ContrastiveSettings, DistillationSettings,
-    MaskedSettings, PairsSettings,
+    BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings,
+    DistillationSettings, MaskedSettings, PairsSettings,
 };
 use crate::TrainError;
 
@@ -18,6 +18,9 @@ pub enum ObjectiveSettings {
     Masked(MaskedSettings),
     /// Tell each token from those before it.
     Causal(CausalSettings),
+    /// Tell each token from those before it, and by other layers from those after it (Peters et
+    /// al. 2018, section 3.1).
+    Bidirectional(BidirectionalSettings),
     /// Find each text's partner among a batch.
     Contrastive(ContrastiveSettings),
     /// Bring cosines to scores.
@@ -59,6 +62,9 @@ impl ObjectiveSettings {
         match self {
             Self::Masked(s) => common!(s, "masked", s.batch_tokens.max(s.length)),
             Self::Causal(s) => common!(s, "causal", s.batch_tokens.max(s.length)),
+            Self::Bidirectional(s) => {
+                common!(s, "bidirectional", s.batch_tokens.max(s.length))
+            }
             Self::Contrastive(s) => {
                 let texts = s.batch * (2 + s.negatives);
                 let at_once = if s.cache == 0 { texts } else { s.cache.min(texts) };
@@ -106,7 +112,9 @@ impl ObjectiveSettings {
     pub fn fields(&self) -> Vec<String> {
         let fields = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         match self {
-            Self::Masked(_) | Self::Causal(_) | Self::Distillation(_) => fields(&["text"]),
+            Self::Masked(_) | Self::Causal(_) | Self::Bidirectional(_) | Self::Distillation(_) => {
+                fields(&["text"])
+            }
             Self::Contrastive(s) => {
                 let negatives = (1..=s.negatives).map(|number| match s.negatives {
                     1 => "negative".to_owned(),
@@ -129,7 +137,7 @@ impl ObjectiveSettings {
 
     /// Whether it tells tokens, so that the model needs a language head.
     pub fn needs_language_head(&self) -> bool {
-        matches!(self, Self::Masked(_) | Self::Causal(_))
+        matches!(self, Self::Masked(_) | Self::Causal(_) | Self::Bidirectional(_))
     }
 
     /// The classes' settings, where it tells classes.
@@ -156,6 +164,15 @@ impl ObjectiveSettings {
             }
             Self::Causal(s) => {
                 within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
+                count("batch_tokens", s.batch_tokens)
+            }
+            Self::Bidirectional(s) => {
+                within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
+                within(&key("samples"), s.samples as f64, 0.0, 1e6)?;
+                if s.samples > 0 && s.smoothing > 0.0 {
+                    let expected = "one of samples and smoothing";
+                    return Err(TrainError::value(key("samples, smoothing"), expected, "both"));
+                }
                 count("batch_tokens", s.batch_tokens)
             }
             Self::Contrastive(s) => {

@@ -7,4 +7,4 @@ mod tokens;
 
 pub use files::{Row, RowReader};
 pub use stream::{RowStream, Side, StreamState};
-pub use tokens::{Sequence, TokenState, TokenStream};
+pub use tokens::{Sequence, TokenState, TokenStream, Tokens};

@@ -3,17 +3,46 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use contexture_text::Tokenizer;
+use contexture_text::{Piece, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use super::stream::{RowStream, StreamState};
 use crate::TrainError;
 
+/// A text's tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Token numbers, special tokens included.
+    pub ids: Vec<u32>,
+    /// Each token's characters, `[tokens, most]`; empty where the tokenizer spells nothing out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub characters: Vec<u16>,
+}
+
+impl Tokens {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+impl From<Piece> for Tokens {
+    fn from(piece: Piece) -> Self {
+        Self { ids: piece.ids, characters: Vec::new() }
+    }
+}
+
 /// One sequence, special tokens included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
-    /// Token numbers.
-    pub ids: Vec<u32>,
+    /// Its tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
     /// Where its first text stands.
     pub place: String,
 }
@@ -78,10 +107,10 @@ impl TokenStream {
                     self.waiting.extend(self.begun.take());
                 }
                 Some(row) => {
-                    let ids = self.tokenizer.encode_without_special(&row.fields[0])?.ids;
+                    let text = self.tokenizer.encode_without_special(&row.fields[0])?;
                     match self.pack {
-                        true => self.join(&ids, row.place),
-                        false => self.cut(&ids, &row.place),
+                        true => self.join(&text.ids, row.place),
+                        false => self.cut(&text.ids, &[], &row.place),
                     }
                     barren += 1;
                 }
@@ -91,15 +120,21 @@ impl TokenStream {
                 return Err(TrainError::NoData { what: "text".into(), detail });
             }
         }
-        Ok(self.waiting.pop_front().map(|body| {
-            let ids = [&self.prefix[..], &body.ids, &self.suffix].concat();
-            Sequence { ids, place: body.place }
+        Ok(self.waiting.pop_front().map(|Sequence { mut tokens, place }| {
+            // Who spells words out puts no special tokens around them.
+            tokens.ids = [&self.prefix[..], &tokens.ids, &self.suffix].concat();
+            Sequence { tokens, place }
         }))
     }
 
-    fn cut(&mut self, ids: &[u32], place: &str) {
-        let bodies = ids.chunks(self.room);
-        self.waiting.extend(bodies.map(|ids| Sequence { ids: ids.to_vec(), place: place.into() }));
+    fn cut(&mut self, ids: &[u32], characters: &[u16], place: &str) {
+        let most = characters.len() / ids.len().max(1);
+        for (number, ids) in ids.chunks(self.room).enumerate() {
+            let from = number * self.room * most;
+            let characters = characters[from..from + ids.len() * most].to_vec();
+            let tokens = Tokens { ids: ids.to_vec(), characters };
+            self.waiting.push_back(Sequence { tokens, place: place.into() });
+        }
     }
 
     fn join(&mut self, mut ids: &[u32], place: String) {
@@ -107,18 +142,19 @@ impl TokenStream {
             return;
         }
         if let Some(begun) = &mut self.begun {
-            let room = self.room - begun.ids.len();
+            let room = self.room - begun.tokens.len();
             let separator = &self.suffix[..self.suffix.len().min(room)];
-            begun.ids.extend(separator);
+            begun.tokens.ids.extend(separator);
         }
         loop {
             let begun = self.begun.get_or_insert_with(|| Sequence {
-                ids: Vec::with_capacity(self.room),
+                tokens: Tokens { ids: Vec::with_capacity(self.room), characters: Vec::new() },
                 place: place.clone(),
             });
-            let (now, later) = ids.split_at(ids.len().min(self.room - begun.ids.len()));
-            begun.ids.extend(now);
-            if begun.ids.len() == self.room {
+            let begun = &mut begun.tokens.ids;
+            let (now, later) = ids.split_at(ids.len().min(self.room - begun.len()));
+            begun.extend(now);
+            if begun.len() == self.room {
                 self.waiting.extend(self.begun.take());
             }
             if later.is_empty() {

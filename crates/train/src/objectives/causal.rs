@@ -43,11 +43,11 @@ impl Objective for Causal {
         let (mut rows, mut targets) = (Vec::new(), Vec::new());
         let mut first = 0;
         for sequence in batch {
-            let length = sequence.ids.len();
+            let length = sequence.tokens.len();
             rows.extend((first..first + length.saturating_sub(1)).map(|row| row as u32));
-            targets.extend(sequence.ids.iter().skip(1));
+            targets.extend(sequence.tokens.ids.iter().skip(1));
             first += length;
-            ids.push(sequence.ids);
+            ids.push(sequence.tokens);
             places.push(sequence.place);
         }
         Ok(Some(Box::new(Told {

@@ -12,7 +12,7 @@ use super::texts::{OnTexts, Texts};
 use super::{Drawn, Learner, Pass};
 use crate::TrainError;
 use crate::config::ClassificationSettings;
-use crate::data::Row;
+use crate::data::{Row, Tokens};
 
 pub(super) struct Classes {
     settings: ClassificationSettings,
@@ -67,7 +67,7 @@ impl Classes {
                 to.targets.push(self.class(label, row)?);
             }
         }
-        to.ids.push(piece.ids);
+        to.ids.push(piece.into());
         Ok(())
     }
 }
@@ -95,7 +95,7 @@ impl OnTexts for Classes {
 /// Texts whose classes, or whose words' classes, are to be told.
 #[derive(Default)]
 struct Told {
-    ids: Vec<Vec<u32>>,
+    ids: Vec<Tokens>,
     places: Vec<String>,
     /// Of words: each one's first token.
     rows: Vec<u32>,
@@ -110,7 +110,7 @@ impl Drawn for Told {
     }
 
     fn tokens(&self) -> usize {
-        self.ids.iter().map(Vec::len).sum()
+        self.ids.iter().map(Tokens::len).sum()
     }
 
     fn terms(&self) -> usize {
@@ -123,7 +123,7 @@ impl Drawn for Told {
         else {
             return Ok(0.0);
         };
-        let batch = learner.batch(self.ids.iter().map(Vec::as_slice))?;
+        let batch = learner.batch(&self.ids)?;
         let mut s = pass.session();
         let hidden = learner.model.tokens(&mut s, &batch);
         let transformed = match self.of_words {
@@ -145,6 +145,6 @@ impl Drawn for Told {
     }
 
     fn operations(&self, model: &Model) -> f64 {
-        encoder_operations(model, self.ids.iter().map(Vec::len))
+        encoder_operations(model, self.ids.iter().map(Tokens::len))
     }
 }

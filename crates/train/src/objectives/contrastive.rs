@@ -12,7 +12,7 @@ use super::texts::{OnTexts, Texts, embed, scaled};
 use super::{Drawn, Pass};
 use crate::TrainError;
 use crate::config::ContrastiveSettings;
-use crate::data::Row;
+use crate::data::{Row, Tokens};
 use crate::losses::{Contrast, Loss, contrastive};
 
 pub(super) struct Contrastive {
@@ -39,7 +39,7 @@ impl OnTexts for Contrastive {
 
 /// Anchors, positives, then each negative of all rows.
 struct Contrasted {
-    ids: Vec<Vec<u32>>,
+    ids: Vec<Tokens>,
     places: Vec<String>,
     contrast: Contrast,
     cache: usize,
@@ -89,7 +89,7 @@ impl Drawn for Contrasted {
     }
 
     fn tokens(&self) -> usize {
-        self.ids.iter().map(Vec::len).sum()
+        self.ids.iter().map(Tokens::len).sum()
     }
 
     fn terms(&self) -> usize {
@@ -110,6 +110,6 @@ impl Drawn for Contrasted {
 
     fn operations(&self, model: &Model) -> f64 {
         let again = if self.cache > 0 && self.cache < self.ids.len() { 4.0 / 3.0 } else { 1.0 };
-        again * encoder_operations(model, self.ids.iter().map(Vec::len))
+        again * encoder_operations(model, self.ids.iter().map(Tokens::len))
     }
 }

@@ -14,7 +14,7 @@ use super::texts::{OnTexts, Texts, scaled};
 use super::{Drawn, Learner, Pass};
 use crate::TrainError;
 use crate::config::{Distance, DistillationSettings};
-use crate::data::Row;
+use crate::data::{Row, Tokens};
 use crate::losses::{Loss, cosine_distance, squared_distance};
 
 pub(super) struct Distillation {
@@ -68,7 +68,8 @@ impl OnTexts for Distillation {
         let mut taught = Taught::new(&self.settings);
         for (row, record) in rows.iter().zip(&records) {
             let piece = texts.piece(&row.fields[0])?;
-            taught.add(&row.fields[0], &row.place, piece.ids, &piece.spans, record);
+            let spans = piece.spans.clone();
+            taught.add(&row.fields[0], &row.place, piece.into(), &spans, record);
         }
         Ok(Box::new(taught))
     }
@@ -76,7 +77,7 @@ impl OnTexts for Distillation {
 
 /// Texts with the teacher's vectors.
 struct Taught {
-    ids: Vec<Vec<u32>>,
+    ids: Vec<Tokens>,
     places: Vec<String>,
     weights: (f64, f64),
     distance: Distance,
@@ -106,7 +107,7 @@ impl Taught {
         &mut self,
         text: &str,
         place: &str,
-        ids: Vec<u32>,
+        ids: Tokens,
         spans: &[Option<[usize; 2]>],
         record: &Record,
     ) {
@@ -140,7 +141,7 @@ impl Drawn for Taught {
     }
 
     fn tokens(&self) -> usize {
-        self.ids.iter().map(Vec::len).sum()
+        self.ids.iter().map(Tokens::len).sum()
     }
 
     fn terms(&self) -> usize {
@@ -149,7 +150,7 @@ impl Drawn for Taught {
 
     fn run(&self, pass: &mut Pass<'_>) -> Result<f64, TrainError> {
         let learner = pass.learner;
-        let batch = learner.batch(self.ids.iter().map(Vec::as_slice))?;
+        let batch = learner.batch(&self.ids)?;
         let mut s = pass.session();
         let hidden = learner.model.tokens(&mut s, &batch);
         let mut values = Vec::new();
@@ -182,6 +183,6 @@ impl Drawn for Taught {
     }
 
     fn operations(&self, model: &Model) -> f64 {
-        encoder_operations(model, self.ids.iter().map(Vec::len))
+        encoder_operations(model, self.ids.iter().map(Tokens::len))
     }
 }

@@ -9,7 +9,7 @@ use contexture_nn::{Rows, Segments};
 use super::pass::encoder_operations;
 use super::{Drawn, Pass};
 use crate::TrainError;
-use crate::data::{Sequence, TokenStream};
+use crate::data::{Sequence, TokenStream, Tokens};
 
 /// Draws sequences up to `budget` tokens, one at least; empty where held-out rows have ended.
 pub(super) fn sequences(
@@ -23,12 +23,12 @@ pub(super) fn sequences(
         Some(sequence) => Some(sequence),
         None => stream.next_sequence()?,
     } {
-        if !batch.is_empty() && tokens + sequence.ids.len() > budget {
+        if !batch.is_empty() && tokens + sequence.tokens.len() > budget {
             // It opens the next batch: nothing is dropped.
             *held = Some(sequence);
             break;
         }
-        tokens += sequence.ids.len();
+        tokens += sequence.tokens.len();
         batch.push(sequence);
     }
     Ok(batch)
@@ -37,7 +37,7 @@ pub(super) fn sequences(
 /// A batch of which some tokens are to be told.
 pub(super) struct Told {
     /// What the model sees.
-    pub(super) ids: Vec<Vec<u32>>,
+    pub(super) ids: Vec<Tokens>,
     /// Where the sequences stand.
     pub(super) places: Vec<String>,
     /// The rows whose tokens are to be told, over all sequences.
@@ -55,7 +55,7 @@ impl Drawn for Told {
     }
 
     fn tokens(&self) -> usize {
-        self.ids.iter().map(Vec::len).sum()
+        self.ids.iter().map(Tokens::len).sum()
     }
 
     fn terms(&self) -> usize {
@@ -71,7 +71,7 @@ impl Drawn for Told {
             let found = "a model without a language head";
             return Err(TrainError::value("model", "a language head", found));
         };
-        let batch = learner.batch(self.ids.iter().map(Vec::as_slice))?;
+        let batch = learner.batch(&self.ids)?;
         let mut s = pass.session();
         let hidden = learner.model.tokens(&mut s, &batch);
         let told = Segments::single(self.rows.len());
@@ -100,8 +100,8 @@ impl Drawn for Told {
     fn operations(&self, model: &contexture_model::Model) -> f64 {
         let e = model.encoder().settings();
         let head_rows = if self.on_all { self.tokens() } else { self.rows.len() } as f64;
-        let words = self.rows.len() as f64 * (e.hidden * e.vocabulary) as f64;
-        let transform = head_rows * (e.hidden * e.hidden) as f64;
-        encoder_operations(model, self.ids.iter().map(Vec::len)) + 6.0 * (words + transform)
+        let words = self.rows.len() as f64 * (e.word_width() * e.vocabulary) as f64;
+        let transform = head_rows * (e.hidden * e.word_width()) as f64;
+        encoder_operations(model, self.ids.iter().map(Tokens::len)) + 6.0 * (words + transform)
     }
 }

@@ -99,12 +99,12 @@ impl Objective for Masked {
         let (mut rows, mut targets) = (Vec::new(), Vec::new());
         let mut first = 0;
         for mut sequence in batch {
-            for (at, target) in self.hide(&mut sequence.ids, random) {
+            for (at, target) in self.hide(&mut sequence.tokens.ids, random) {
                 rows.push((first + at) as u32);
                 targets.push(target);
             }
-            first += sequence.ids.len();
-            ids.push(sequence.ids);
+            first += sequence.tokens.len();
+            ids.push(sequence.tokens);
             places.push(sequence.place);
         }
         Ok(Some(Box::new(Told {

@@ -1,5 +1,6 @@
 //! What is learned: one file an objective.
 
+mod bidirectional;
 mod causal;
 mod classes;
 mod contrastive;

@@ -8,7 +8,7 @@ use super::texts::{OnTexts, Texts, embed, number, scaled};
 use super::{Drawn, Pass};
 use crate::TrainError;
 use crate::config::PairsSettings;
-use crate::data::Row;
+use crate::data::{Row, Tokens};
 use crate::losses::{Loss, cosine_regression};
 
 pub(super) struct Pairs {
@@ -34,7 +34,7 @@ impl OnTexts for Pairs {
 
 /// First texts, then second ones.
 struct Scored {
-    ids: Vec<Vec<u32>>,
+    ids: Vec<Tokens>,
     scores: Vec<f32>,
     places: Vec<String>,
 }
@@ -45,7 +45,7 @@ impl Drawn for Scored {
     }
 
     fn tokens(&self) -> usize {
-        self.ids.iter().map(Vec::len).sum()
+        self.ids.iter().map(Tokens::len).sum()
     }
 
     fn terms(&self) -> usize {
@@ -66,6 +66,6 @@ impl Drawn for Scored {
     }
 
     fn operations(&self, model: &Model) -> f64 {
-        encoder_operations(model, self.ids.iter().map(Vec::len))
+        encoder_operations(model, self.ids.iter().map(Tokens::len))
     }
 }

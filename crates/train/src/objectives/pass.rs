@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use contexture_kernels::Pool;
 use contexture_model::Model;
-use contexture_model::architectures::Batch;
+use contexture_model::architectures::{Batch, EncoderSettings, LstmSettings};
 use contexture_nn::{Gradients, Recycler, Rows, Segments, Session, Value, Weights};
 use contexture_text::Tokenizer;
 
 use crate::TrainError;
+use crate::data::Tokens;
 
 /// What is trained, and the threads it is trained on. The weights stand beside it, since the
 /// optimiser changes them.
@@ -115,13 +116,11 @@ impl Learner {
     ///
     /// # Errors
     /// Token numbers outside the vocabulary, sequences that are too long.
-    pub fn batch<'i>(
-        &self,
-        sequences: impl Iterator<Item = &'i [u32]> + Clone,
-    ) -> Result<Batch, TrainError> {
-        let lengths: Vec<usize> = sequences.clone().map(<[u32]>::len).collect();
-        let ids: Vec<u32> = sequences.flatten().copied().collect();
-        Ok(self.model.batch(ids.into(), None, Segments::from_lengths(lengths))?)
+    pub fn batch(&self, sequences: &[Tokens]) -> Result<Batch, TrainError> {
+        let segments = Segments::from_lengths(sequences.iter().map(Tokens::len));
+        let ids = sequences.iter().flat_map(|tokens| &tokens.ids).copied().collect();
+        let characters = sequences.iter().flat_map(|tokens| &tokens.characters).copied().collect();
+        Ok(self.model.batch_with(ids, None, Some(characters), segments)?)
     }
 }
 
@@ -129,6 +128,10 @@ impl Learner {
 /// multiply-add, and the backward twice the forward.
 pub fn encoder_operations(model: &Model, lengths: impl Iterator<Item = usize>) -> f64 {
     let e = model.encoder().settings();
+    if let Some(lstm) = &e.lstm {
+        let weights: f64 = (0..e.layers.len()).map(|layer| recurrent_weights(e, lstm, layer)).sum();
+        return 6.0 * weights * lengths.sum::<usize>() as f64;
+    }
     let (hidden, width) = (e.hidden as f64, (e.heads * e.head_width) as f64);
     let inner = e.inner as f64 * if e.gated { 3.0 } else { 2.0 };
     let layers = e.layers.len() as f64;
@@ -138,4 +141,13 @@ pub fn encoder_operations(model: &Model, lengths: impl Iterator<Item = usize>) -
         length * (2.0 * weights + 4.0 * length * width)
     };
     3.0 * layers * lengths.map(of).sum::<f64>()
+}
+
+/// Multiply-adds of a recurrent layer for a token: all gates from the row below and from the last
+/// output, and the projection.
+fn recurrent_weights(e: &EncoderSettings, lstm: &LstmSettings, layer: usize) -> f64 {
+    let outputs = e.word_width();
+    let inputs = if layer > 0 && lstm.joint { e.hidden } else { outputs };
+    let projection = if lstm.projection { lstm.cells * outputs } else { 0 };
+    (e.directions() * (4 * lstm.cells * (inputs + outputs) + projection)) as f64
 }

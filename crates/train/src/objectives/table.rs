@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::bidirectional::Bidirectional;
 use super::causal::Causal;
 use super::classes::Classes;
 use super::contrastive::Contrastive;
@@ -64,6 +65,10 @@ fn make(
         ObjectiveSettings::Causal(s) => {
             let stream = TokenStream::new(rows, tokenizer(), s.length, s.pack)?;
             Box::new(Causal::new(name, s, stream))
+        }
+        ObjectiveSettings::Bidirectional(s) => {
+            let stream = TokenStream::new(rows, tokenizer(), s.length, false)?;
+            Box::new(Bidirectional::new(name, s, stream, learner)?)
         }
         ObjectiveSettings::Contrastive(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));

@@ -8,7 +8,7 @@ use contexture_text::{Overflow, Piece, Tokenizer};
 
 use super::{Drawn, Learner, Objective, Pass};
 use crate::TrainError;
-use crate::data::{Row, RowStream, StreamState};
+use crate::data::{Row, RowStream, StreamState, Tokens};
 use crate::random::Random;
 
 /// What an objective makes of a batch of rows.
@@ -94,10 +94,10 @@ impl Texts {
     }
 
     /// A text that must have a token, as a sequence.
-    pub(super) fn ids(&mut self, row: &Row, field: usize) -> Result<Vec<u32>, TrainError> {
-        let ids = self.piece(&row.fields[field])?.ids;
-        match ids.is_empty() {
-            false => Ok(ids),
+    pub(super) fn ids(&mut self, row: &Row, field: usize) -> Result<Tokens, TrainError> {
+        let tokens = Tokens::from(self.piece(&row.fields[field])?);
+        match tokens.is_empty() {
+            false => Ok(tokens),
             true => {
                 let (expected, found) = ("a text with a token".into(), "none".into());
                 Err(TrainError::Row { place: row.place.clone(), expected, found })
@@ -120,9 +120,9 @@ pub(super) fn number(row: &Row, field: usize, what: &str) -> Result<f64, TrainEr
 pub(super) fn embed(
     learner: &Learner,
     s: &mut Session,
-    ids: &[Vec<u32>],
+    ids: &[Tokens],
 ) -> Result<(Batch, Value), TrainError> {
-    let batch = learner.batch(ids.iter().map(Vec::as_slice))?;
+    let batch = learner.batch(ids)?;
     let hidden = learner.model.tokens(s, &batch);
     let vectors = learner.model.sentences(s, &hidden, &batch, &Arc::from([]));
     Ok((batch, vectors))

@@ -1,0 +1,209 @@
+//! The bidirectional language model (Peters et al. 2018, section 3.1): the forward layers tell each
+//! token from those before it, the backward layers from those after it, with one head.
+//!
+//! ```text
+//! loss = - mean over tokens and directions of
+//!        log p(t_k | t_1 .. t_(k-1))  and  log p(t_k | t_(k+1) .. t_n)
+//! ```
+//!
+//! The markers at both ends are told too, each by the direction that comes to it last. A model that
+//! only reads forward learns the forward half.
+
+use std::sync::Arc;
+
+use contexture_nn::ops::Gather;
+use contexture_nn::{Rows, Segments};
+use serde::{Deserialize, Serialize};
+
+use super::language::sequences;
+use super::pass::encoder_operations;
+use super::{Drawn, Learner, Objective, Pass};
+use crate::TrainError;
+use crate::config::BidirectionalSettings;
+use crate::data::{Sequence, TokenState, TokenStream, Tokens};
+use crate::random::Random;
+
+pub(super) struct Bidirectional {
+    name: String,
+    settings: BidirectionalSettings,
+    stream: TokenStream,
+    held: Option<Sequence>,
+    /// The numbers of the markers that the encoder adds, where it adds any.
+    markers: Option<[u32; 2]>,
+    directions: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    tokens: TokenState,
+    held: Option<Sequence>,
+}
+
+impl Bidirectional {
+    pub(super) fn new(
+        name: &str,
+        settings: &BidirectionalSettings,
+        stream: TokenStream,
+        learner: &Learner,
+    ) -> Result<Self, TrainError> {
+        let e = learner.model.encoder().settings();
+        if !(e.keeps_sides_apart() || e.is_causal()) {
+            let expected = "a model whose directions each see one side of a token";
+            return Err(TrainError::value("objective.kind", expected, "one that sees both"));
+        }
+        let markers = match e.framing() {
+            0 => None,
+            _ => Some(markers(learner)?),
+        };
+        if settings.samples >= e.vocabulary {
+            let key = format!("objective.samples ({name})");
+            let expected = format!("fewer than the {} words, or 0 for all of them", e.vocabulary);
+            return Err(TrainError::value(key, expected, settings.samples));
+        }
+        Ok(Self {
+            name: name.into(),
+            settings: settings.clone(),
+            stream,
+            held: None,
+            markers,
+            directions: e.directions(),
+        })
+    }
+}
+
+fn markers(learner: &Learner) -> Result<[u32; 2], TrainError> {
+    let number = |word: &str| {
+        let found = format!("a vocabulary without `{word}`");
+        let expected = "a vocabulary of words with <S> and </S>, so that they can be told";
+        learner.tokenizer.id(word).ok_or_else(|| TrainError::value("tokenizer", expected, found))
+    };
+    Ok([number("<S>")?, number("</S>")?])
+}
+
+impl Objective for Bidirectional {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
+        let batch = sequences(&mut self.stream, &mut self.held, self.settings.batch_tokens)?;
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let mut sides = vec![Side::default(); self.directions];
+        let (mut tokens, mut places) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        for sequence in batch {
+            let mut ids = sequence.tokens.ids.clone();
+            if let Some([begin, end]) = self.markers {
+                ids.insert(0, begin);
+                ids.push(end);
+            }
+            for (direction, side) in sides.iter_mut().enumerate() {
+                side.add(&ids, first, direction == 1);
+            }
+            first += ids.len();
+            tokens.push(sequence.tokens);
+            places.push(sequence.place);
+        }
+        let smoothing = self.settings.smoothing as f32;
+        Ok(Some(Box::new(Told { tokens, places, sides, smoothing })))
+    }
+
+    fn state(&self) -> serde_json::Value {
+        let state = State { tokens: self.stream.state(), held: self.held.clone() };
+        serde_json::to_value(state).expect("a state is plain data")
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
+        let state: State = super::table::read_state(&self.name, state)?;
+        self.stream.restore(&state.tokens)?;
+        self.held = state.held;
+        Ok(())
+    }
+
+    fn epochs(&self) -> u64 {
+        self.stream.epochs()
+    }
+}
+
+/// What one direction tells: the rows it tells from, and the tokens that stand next to them.
+#[derive(Debug, Clone, Default)]
+struct Side {
+    rows: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+impl Side {
+    /// A sequence whose rows begin at `first`.
+    fn add(&mut self, ids: &[u32], first: usize, backward: bool) {
+        let steps = ids.len().saturating_sub(1);
+        let from = first + usize::from(backward);
+        self.rows.extend((from..from + steps).map(|row| row as u32));
+        let targets = if backward { &ids[..steps] } else { &ids[ids.len() - steps..] };
+        self.targets.extend(targets);
+    }
+}
+
+/// A batch to be told from both sides.
+struct Told {
+    tokens: Vec<Tokens>,
+    places: Vec<String>,
+    sides: Vec<Side>,
+    smoothing: f32,
+}
+
+impl Drawn for Told {
+    fn places(&self) -> Vec<&str> {
+        self.places.iter().map(String::as_str).collect()
+    }
+
+    fn tokens(&self) -> usize {
+        self.tokens.iter().map(Tokens::len).sum()
+    }
+
+    fn terms(&self) -> usize {
+        self.sides.iter().map(|side| side.targets.len()).sum()
+    }
+
+    fn run(&self, pass: &mut Pass<'_>) -> Result<f64, TrainError> {
+        if self.terms() == 0 {
+            return Ok(0.0);
+        }
+        let learner = pass.learner;
+        let Some(head) = learner.model.language() else {
+            let found = "a model without a language head";
+            return Err(TrainError::value("model", "a language head", found));
+        };
+        let batch = learner.batch(&self.tokens)?;
+        let mut s = pass.session();
+        let (hidden, _) = learner.model.encoder().forward_framed(&mut s, &batch);
+        // Without learning, smoothing would only blur what is measured.
+        let smoothing = if pass.learns() { self.smoothing } else { 0.0 };
+        let scale = pass.scale();
+        let mut losses = Vec::new();
+        for (direction, side) in self.sides.iter().enumerate() {
+            let told = Segments::single(side.rows.len());
+            let targets: Arc<[u32]> = side.targets.as_slice().into();
+            let gather = Gather { rows: side.rows.as_slice().into() };
+            let rows = s.apply(gather, &[&hidden], &told);
+            let rows = head.side(&mut s, &rows, direction);
+            let rows = head.transform(&mut s, &rows, &told);
+            losses.push(head.loss(&mut s, &rows, targets, smoothing, scale));
+        }
+        drop(hidden);
+        let values = losses.iter().flat_map(|losses| losses.rows().as_slice());
+        let sum = values.map(|loss| f64::from(*loss)).sum();
+        let seed = |rows: usize| Rows::new(vec![scale; rows], 1);
+        let seeds = losses.iter().map(|losses| (losses, seed(losses.rows().rows()))).collect();
+        pass.backward(&mut s, seeds);
+        Ok(sum)
+    }
+
+    fn operations(&self, model: &contexture_model::Model) -> f64 {
+        let e = model.encoder().settings();
+        let head = (self.terms() * e.word_width() * e.vocabulary) as f64;
+        let lengths = self.tokens.iter().map(|tokens| tokens.len() + e.framing());
+        encoder_operations(model, lengths) + 6.0 * head
+    }
+}
