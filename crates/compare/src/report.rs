@@ -192,6 +192,9 @@ pub struct TaskFigure {
     pub bin: String,
     /// The model.
     pub model: String,
+    /// The model whose figure is taken from it, where this is the difference of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minus: Option<String>,
     /// The figure, over items and seeds.
     pub estimate: TaskEstimate,
     /// Items of the part.

@@ -139,6 +139,27 @@ pub struct TaggingResult {
     pub steps: usize,
     /// Sentences of both parts that were cut at the model's limit.
     pub truncated: usize,
+    /// Each test sentence, for figures of one's own.
+    #[serde(skip)]
+    pub by_sentence: Vec<SentenceTags>,
+}
+
+/// How many words of a sentence were tagged right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentenceTags {
+    /// Its words.
+    pub words: usize,
+    /// Those that the probe tagged right.
+    pub right: usize,
+    /// Those that have their most frequent tag.
+    pub baseline_right: usize,
+}
+
+impl SentenceTags {
+    fn of(judged: &Judged) -> Self {
+        let right = |which: usize| judged.iter().filter(|word| word[0] == word[which]).count();
+        Self { words: judged.len(), right: right(1), baseline_right: right(2) }
+    }
 }
 
 impl TaggingResult {
@@ -218,6 +239,7 @@ pub fn tagging(
         converged: probe.converged,
         steps: probe.steps,
         truncated,
+        by_sentence: judged.iter().map(SentenceTags::of).collect(),
         tags,
     })
 }

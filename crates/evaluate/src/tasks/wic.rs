@@ -118,6 +118,9 @@ pub struct WicResult {
     pub truncated: usize,
     /// Pairs whose word stood in a cut tail: their cosine counts as 0.
     pub without_vector: usize,
+    /// Each pair's cosine, for figures of one's own.
+    #[serde(skip)]
+    pub cosines: Vec<f64>,
 }
 
 impl WicResult {
@@ -186,6 +189,7 @@ pub fn wic(
         training_accuracy: learned.map(|best| best.value),
         truncated: cosines.truncated,
         without_vector: cosines.without_vector,
+        cosines: cosines.values,
     })
 }
 
