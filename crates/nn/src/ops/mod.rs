@@ -17,6 +17,7 @@ mod norm;
 mod place;
 mod pool;
 mod rotate;
+mod sampled;
 mod sum;
 
 pub use activate::Activate;
@@ -36,4 +37,5 @@ pub use norm::LayerNorm;
 pub use place::Places;
 pub use pool::{Concatenate, Normalize, Pool, Pooling};
 pub use rotate::Rotate;
+pub use sampled::{Candidates, SampledCrossEntropy, sample_log_uniform};
 pub use sum::{Add, Mix, Scale};
