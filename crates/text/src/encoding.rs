@@ -23,6 +23,10 @@ pub struct Encoding {
     pub prompt_tokens: usize,
     /// Length of the user's text in bytes.
     pub text_bytes: usize,
+    /// Where words are spelled out: each token's character numbers, `[tokens, most]`; else empty.
+    pub characters: Vec<u16>,
+    /// The tokens, rising, whose words were too long to be spelled out whole.
+    pub cut: Vec<usize>,
 }
 
 impl Encoding {
@@ -45,6 +49,8 @@ impl Encoding {
         self.suffix = 0;
         self.prompt_tokens = 0;
         self.text_bytes = 0;
+        self.characters.clear();
+        self.cut.clear();
     }
 
     pub(crate) fn push(&mut self, id: u32, start: usize, end: usize) {

@@ -37,6 +37,10 @@ pub struct Piece {
     pub chunk: usize,
     /// See [`Encoding::prompt_tokens`]; at most the length of `ids`.
     pub prompt_tokens: usize,
+    /// As in [`Encoding::characters`]: `[tokens, most]`, or empty.
+    pub characters: Vec<u16>,
+    /// Words of this piece that were too long to be spelled out whole.
+    pub cut_words: usize,
 }
 
 impl Encoding {
@@ -101,6 +105,8 @@ impl Encoding {
             truncated: false,
             chunk: 0,
             prompt_tokens: self.prompt_tokens.min(self.ids.len()),
+            characters: self.characters,
+            cut_words: self.cut.len(),
             ids: self.ids,
             type_ids: self.type_ids,
             spans: self.spans,
@@ -122,7 +128,12 @@ impl Encoding {
                 false => [&all[..first], &all[body.clone()], &all[tail..]].concat(),
             }
         }
+        let most = self.characters.len() / self.ids.len().max(1);
+        let spelled = body.start * most..body.end * most;
+        let inside = |token: &&usize| **token < first || body.contains(*token) || **token >= tail;
         Piece {
+            characters: join(&self.characters, first * most, &spelled, tail * most),
+            cut_words: self.cut.iter().filter(inside).count(),
             ids: join(&self.ids, first, &body, tail),
             type_ids: join(&self.type_ids, first, &body, tail),
             spans: join(&self.spans, first, &body, tail),

@@ -13,6 +13,51 @@ pub(crate) const SETTINGS_LIMIT: u64 = 16 << 20;
 
 /// The text of `folder/name`, or `None` where there is no such file.
 pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Option<String>, TextError> {
+    let Some(bytes) = bytes(folder, name, limit)? else { return Ok(None) };
+    text(folder.join(name), bytes).map(Some)
+}
+
+/// As [`read`], of a file that is packed with gzip; the limit is that of its text too.
+pub(crate) fn read_gzip(
+    folder: &Path,
+    name: &str,
+    limit: u64,
+) -> Result<Option<String>, TextError> {
+    let Some(packed) = bytes(folder, name, limit)? else { return Ok(None) };
+    let path = folder.join(name);
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(packed.as_slice()).take(limit + 1);
+    if let Err(source) = reader.read_to_end(&mut unpacked) {
+        return Err(TextError::Malformed { path, reason: format!("not gzip: {source}") });
+    }
+    if unpacked.len() as u64 > limit {
+        return Err(TextError::TooLarge { path, bytes: unpacked.len() as u64, limit });
+    }
+    text(path, unpacked).map(Some)
+}
+
+/// The file of an ELMo folder that states its sizes: `options.json`, or the only file whose name
+/// ends so.
+pub(crate) fn options(folder: &Path) -> Option<String> {
+    const PLAIN: &str = "options.json";
+    if folder.join(PLAIN).exists() {
+        return Some(PLAIN.to_owned());
+    }
+    let names =
+        fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut found = names.filter(|name| name.ends_with("_options.json"));
+    let name = found.next()?;
+    found.next().is_none().then_some(name)
+}
+
+fn text(path: PathBuf, bytes: Vec<u8>) -> Result<String, TextError> {
+    String::from_utf8(bytes).map_err(|e| TextError::Malformed {
+        path,
+        reason: format!("not UTF-8 from byte {}", e.utf8_error().valid_up_to()),
+    })
+}
+
+fn bytes(folder: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, TextError> {
     let path = folder.join(name);
     let failed = |source| TextError::Read { path: path.clone(), source };
     match fs::symlink_metadata(&path) {
@@ -39,10 +84,7 @@ pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Option<Strin
     if bytes.len() as u64 > limit {
         return Err(TextError::TooLarge { path, bytes: bytes.len() as u64, limit });
     }
-    String::from_utf8(bytes).map(Some).map_err(|e| TextError::Malformed {
-        path,
-        reason: format!("not UTF-8 from byte {}", e.utf8_error().valid_up_to()),
-    })
+    Ok(Some(bytes))
 }
 
 /// Where the files of `folder` may lie. A snapshot in the Hugging Face cache holds links into

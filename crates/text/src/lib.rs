@@ -7,8 +7,10 @@
 //!
 //! WordPiece files of the BERT kind take a path of their own, which gives the same ids and spans
 //! as the `tokenizers` crate at many times its speed; every other kind goes through that crate.
+//! Models that spell words out, as ELMo does, get words and their characters.
 #![forbid(unsafe_code)]
 
+mod characters;
 mod encoding;
 mod error;
 mod file;
@@ -22,6 +24,7 @@ mod vectors;
 mod wordpiece;
 mod words;
 
+pub use characters::{CharacterFile, CharacterKind, WordSplit};
 pub use encoding::{Encoding, Span};
 pub use error::{TextError, VectorFault};
 pub use fit::{Overflow, Piece};

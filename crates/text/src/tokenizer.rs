@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::characters::{self, CharacterFile, Characters};
 use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::file::{self, Overrides};
@@ -34,6 +35,7 @@ pub struct SpecialTokens {
 enum Engine {
     WordPiece(Box<WordPiece>),
     Library(Box<Library>),
+    Characters(Box<Characters>),
 }
 
 /// A tokenizer, ready to be used from many threads.
@@ -50,7 +52,8 @@ pub struct Tokenizer {
 const NO_MAXIMUM: f64 = 1e9;
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model folder: `tokenizer.json`, or `vocab.txt` as BERT has it.
+    /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, or an ELMo's
+    /// `options.json`, whose words are spelled out; or `vocab.txt` as BERT has it.
     /// `tokenizer_config.json`, `special_tokens_map.json` and `sentence_bert_config.json` are
     /// honoured where they are there. Truncation and padding baked into the file are ignored:
     /// the caller cuts with [`Tokenizer::fit`].
@@ -73,6 +76,9 @@ impl Tokenizer {
                 (engine, frame, path, added)
             }
             None => {
+                if let Some((words, path)) = characters::open(folder)? {
+                    return Ok(Self::spelled(words, path));
+                }
                 let path = folder.join("vocab.txt");
                 let text = read(folder, "vocab.txt", TOKENIZER_LIMIT)?
                     .ok_or_else(|| TextError::Missing { folder: folder.to_path_buf() })?;
@@ -89,6 +95,19 @@ impl Tokenizer {
             Tokenizer { engine, frame, special: SpecialTokens::default(), max_length, path };
         tokenizer.name_specials(&[&config, &map], &added);
         Ok(tokenizer)
+    }
+
+    /// A tokenizer whose words are spelled out. It adds no token: the model itself sets marks
+    /// around a text.
+    fn spelled(words: Characters, path: PathBuf) -> Self {
+        let id = |token: &str| words.id(token);
+        let (cls, sep) = (id("<S>"), id("</S>"));
+        let mut all: Vec<u32> = cls.into_iter().chain(sep).collect();
+        all.sort_unstable();
+        let special = SpecialTokens { cls, sep, unk: id("<UNK>"), all, ..SpecialTokens::default() };
+        let max_length = words.settings().max_length;
+        let engine = Engine::Characters(Box::new(words));
+        Self { engine, frame: Frame::default(), special, max_length, path }
     }
 
     fn name_specials(&mut self, sources: &[&Value], added: &[String]) {
@@ -177,6 +196,10 @@ impl Tokenizer {
                 Ok(())
             }
             Engine::Library(library) => library.encode(text, &self.frame, out).map_err(failed),
+            Engine::Characters(words) => {
+                words.encode(text, out);
+                Ok(())
+            }
         }
     }
 
@@ -223,6 +246,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => model.token(id),
             Engine::Library(library) => library.token(id),
+            Engine::Characters(words) => words.token(id),
         }
     }
 
@@ -231,14 +255,16 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => model.id(token),
             Engine::Library(library) => library.id(token),
+            Engine::Characters(words) => words.id(token),
         }
     }
 
-    /// Number of tokens, added ones included.
+    /// Number of tokens, added ones included; 0 where words are spelled out and not listed.
     pub fn vocabulary_size(&self) -> usize {
         match &self.engine {
             Engine::WordPiece(model) => model.vocabulary_size(),
             Engine::Library(library) => library.vocabulary_size(),
+            Engine::Characters(words) => words.size(),
         }
     }
 
@@ -250,6 +276,7 @@ impl Tokenizer {
         let skip = |id: u32| skip_special && self.special.all.binary_search(&id).is_ok();
         match &self.engine {
             Engine::WordPiece(model) => Ok(model.decode(ids, skip)),
+            Engine::Characters(words) => Ok(words.decode(ids, skip)),
             Engine::Library(library) => {
                 let kept: Vec<u32> = ids.iter().copied().filter(|id| !skip(*id)).collect();
                 library.decode(&kept).map_err(|reason| TextError::Encode {
@@ -284,6 +311,23 @@ impl Tokenizer {
     /// Whether the fast WordPiece path is taken, rather than the `tokenizers` crate.
     pub fn is_fast(&self) -> bool {
         matches!(self.engine, Engine::WordPiece(_))
+    }
+
+    /// How words are spelled out, where they are; see [`Encoding::characters`].
+    pub fn characters(&self) -> Option<&CharacterFile> {
+        match &self.engine {
+            Engine::Characters(words) => Some(words.settings()),
+            _ => None,
+        }
+    }
+
+    /// What it is, for people: `wordpiece (fast)`, `tokenizers` or `characters`.
+    pub fn kind(&self) -> &'static str {
+        match &self.engine {
+            Engine::WordPiece(_) => "wordpiece (fast)",
+            Engine::Library(_) => "tokenizers",
+            Engine::Characters(_) => "characters",
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, ModelWrapper, Tokenizer};
 
 use super::settings::{SPECIAL, TokenizerKind, TokenizerSettings};
+use crate::characters::{self, CharacterFile};
 use crate::error::TextError;
 
 /// transformers' sign for "no maximum".
@@ -34,7 +35,9 @@ pub(crate) fn assemble(
     let decoder: DecoderWrapper = match settings.kind {
         TokenizerKind::WordPiece => WordPieceDecoder::new("##".to_owned(), true).into(),
         TokenizerKind::Bpe => ByteLevel::new(false, true, true).into(),
-        TokenizerKind::Unigram => Metaspace::new('▁', PrependScheme::Always, true).into(),
+        TokenizerKind::Unigram | TokenizerKind::Characters => {
+            Metaspace::new('▁', PrependScheme::Always, true).into()
+        }
     };
     // The blank before a word belongs to the word for WordPiece; elsewhere to the mask.
     let blank = settings.kind != TokenizerKind::WordPiece;
@@ -74,10 +77,28 @@ pub(crate) fn write(
     replace(folder, "tokenizer.json", &tokenizer.to_string(true).map_err(TextError::training)?)
 }
 
+/// Writes the list of words and, last, the file that makes the folder a tokenizer of characters.
+pub(crate) fn write_characters(
+    settings: &TokenizerSettings,
+    ranked: &[String],
+    folder: &Path,
+) -> Result<(), TextError> {
+    let failed = |source| TextError::Write { path: folder.to_path_buf(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let file = CharacterFile {
+        split: settings.split,
+        lower_case: settings.lower_case,
+        max_length: settings.max_length,
+        ..CharacterFile::default()
+    };
+    let files = characters::write(&file, ranked)?;
+    files.iter().try_for_each(|(name, text)| replace(folder, name, text))
+}
+
 fn config(settings: &TokenizerSettings, roles: &Value) -> Value {
     let class = match settings.kind {
         TokenizerKind::WordPiece => "BertTokenizer",
-        TokenizerKind::Bpe | TokenizerKind::Unigram => "PreTrainedTokenizerFast",
+        _ => "PreTrainedTokenizerFast",
     };
     let mut config = roles.clone();
     config["tokenizer_class"] = class.into();

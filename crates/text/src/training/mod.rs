@@ -1,4 +1,5 @@
-//! Training a tokenizer from text: WordPiece, BPE or Unigram.
+//! Training a tokenizer from text: WordPiece, BPE or Unigram, or a list of words that are spelled
+//! out.
 //!
 //! Everything but the order of things is the work of the `tokenizers` crate: its normalisers cut
 //! the text into words, its trainers choose the pieces and its writer makes the file. What this

@@ -9,7 +9,9 @@ use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
+use crate::characters::WordSplit;
 use crate::error::TextError;
 
 /// Special tokens of a trained tokenizer; the place of each is its id.
@@ -30,6 +32,8 @@ pub enum TokenizerKind {
     Bpe,
     /// The likeliest pieces under a unigram model (Kudo 2018), over words that begin with `▁`.
     Unigram,
+    /// Not at all: words are spelled out, and the most frequent are listed, as ELMo has it.
+    Characters,
 }
 
 /// What to train.
@@ -47,6 +51,8 @@ pub struct TokenizerSettings {
     /// Characters kept at most, the most frequent ones; words with others are `[UNK]` for
     /// WordPiece, the others alone for Unigram. BPE knows all bytes and has no use for it.
     pub alphabet: usize,
+    /// Where words end, for `Characters`; the other kinds have ways of their own.
+    pub split: WordSplit,
     /// `model_max_length` of the files, special tokens included; `None`: none.
     pub max_length: Option<usize>,
 }
@@ -59,6 +65,7 @@ impl Default for TokenizerSettings {
             lower_case: true,
             min_frequency: 2,
             alphabet: 1000,
+            split: WordSplit::Punctuation,
             max_length: None,
         }
     }
@@ -72,7 +79,7 @@ impl TokenizerSettings {
             TokenizerKind::WordPiece => {
                 Some(BertNormalizer::new(true, true, None, self.lower_case).into())
             }
-            TokenizerKind::Bpe => lower,
+            TokenizerKind::Bpe | TokenizerKind::Characters => lower,
             TokenizerKind::Unigram => {
                 let blanks = Replace::new(ReplacePattern::Regex(" {2,}".to_owned()), " ")
                     .map_err(TextError::training)?;
@@ -89,6 +96,10 @@ impl TokenizerSettings {
     pub(crate) fn pre_tokenizer(&self) -> PreTokenizerWrapper {
         match self.kind {
             TokenizerKind::WordPiece => BertPreTokenizer.into(),
+            TokenizerKind::Characters if self.split == WordSplit::Whitespace => {
+                WhitespaceSplit.into()
+            }
+            TokenizerKind::Characters => BertPreTokenizer.into(),
             TokenizerKind::Bpe => ByteLevel::new(false, true, true).into(),
             TokenizerKind::Unigram => Metaspace::new('▁', PrependScheme::Always, true).into(),
         }

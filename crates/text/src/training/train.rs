@@ -6,10 +6,11 @@ use std::path::Path;
 use tokenizers::ModelWrapper;
 
 use super::counts::count;
-use super::files::{assemble, write};
+use super::files::{assemble, write, write_characters};
 use super::merges::{bpe, wordpiece};
 use super::pieces::unigram;
 use super::settings::{TokenizerKind, TokenizerSettings};
+use crate::characters::BEGINS;
 use crate::error::TextError;
 
 /// What came of a training.
@@ -88,16 +89,49 @@ where
     }
     let distinct_words = counts.words.len() as u64;
     let words = counts.words.iter().fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
+    if settings.kind == TokenizerKind::Characters {
+        let ranked = ranked(settings, counts.words)?;
+        write_characters(settings, &ranked, folder)?;
+        let (vocabulary, letters) = (ranked.len() + BEGINS.len(), 256);
+        let told = TrainedTokenizer {
+            vocabulary,
+            texts,
+            words,
+            distinct_words,
+            letters,
+            dropped_characters: 0,
+        };
+        return Ok(told);
+    }
     let learned = match settings.kind {
         TokenizerKind::WordPiece => wordpiece(settings, counts.words)?.wrap(),
         TokenizerKind::Bpe => bpe(settings, counts.words)?.wrap(),
-        TokenizerKind::Unigram => unigram(settings, counts.words)?.wrap(),
+        TokenizerKind::Unigram | TokenizerKind::Characters => {
+            unigram(settings, counts.words)?.wrap()
+        }
     };
     let (letters, dropped_characters) = (learned.letters, learned.dropped);
     let tokenizer = assemble(settings, learned.model)?;
     write(settings, &tokenizer, folder)?;
     let vocabulary = tokenizer.get_vocab_size(true);
     Ok(TrainedTokenizer { vocabulary, texts, words, distinct_words, letters, dropped_characters })
+}
+
+/// The most frequent words, by falling frequency, as many as the vocabulary holds.
+fn ranked(
+    settings: &TokenizerSettings,
+    mut words: Vec<(String, u64)>,
+) -> Result<Vec<String>, TextError> {
+    let Some(room) = settings.vocabulary.checked_sub(BEGINS.len()).filter(|room| *room > 0) else {
+        let (vocabulary, special) = (settings.vocabulary, BEGINS.len());
+        return Err(TextError::SmallVocabulary { vocabulary, special, letters: 1 });
+    };
+    words.retain(|(word, count)| {
+        *count >= settings.min_frequency && !BEGINS.contains(&word.as_str())
+    });
+    words.sort_by(|(a, many), (b, few)| few.cmp(many).then_with(|| a.cmp(b)));
+    words.truncate(room);
+    Ok(words.into_iter().map(|(word, _)| word).collect())
 }
 
 /// Runs a trainer on one thread, so that sums are taken in one order; its panics are errors.
