@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contexture_hub::{self as hub};
-use contexture_kernels::{Pool, Reach, isa::Isa};
+use contexture_kernels::{Pool, isa::Isa};
 use contexture_model::Model;
 use contexture_model::heads::LanguageHead;
 use contexture_nn::ops::Gather;
@@ -26,7 +26,8 @@ use crate::{EngineError, OpenOptions, Positions, Span};
 pub enum Objective {
     /// The whole sequence, the asked places masked.
     Masked,
-    /// The tokens before it.
+    /// The tokens before it: what a causal model tells, and of a bidirectional language model the
+    /// direction that reads forward.
     Causal,
 }
 
@@ -152,8 +153,15 @@ impl<'a> Likelihood<'a> {
         if model.language().is_none() {
             return Err(EngineError::NoLanguageHead { model: place.to_owned() });
         }
-        let layers = &model.encoder().settings().layers;
-        let causal = !layers.is_empty() && layers.iter().all(|layer| layer.reach == Reach::CAUSAL);
+        let settings = model.encoder().settings();
+        if settings.characters.is_some() {
+            return Err(EngineError::Setting {
+                setting: "model",
+                found: "one that spells words out".into(),
+                supported: "models of tokens from a vocabulary".into(),
+            });
+        }
+        let causal = model.language().is_some_and(|head| head.tells_next(settings));
         let objective = if causal { Objective::Causal } else { Objective::Masked };
         let mask = match (tokenizer.special().mask, objective) {
             (Some(mask), _) => mask,
@@ -294,8 +302,13 @@ impl<'a> Likelihood<'a> {
         }
         let segments = Segments::from_lengths(asks.iter().map(|ask| ask.sequence.ids.len()));
         let batch = self.model.batch(ids.into(), type_ids(asks), segments.clone())?;
-        let hidden = self.model.tokens(session, &batch);
+        let hidden = match head.settings().per_direction {
+            // Directions tell words from the last layer, not from a mix of layers.
+            true => self.model.encoder().forward_framed(session, &batch).0,
+            false => self.model.tokens(session, &batch),
+        };
         let chosen = session.apply(Gather { rows: rows.into() }, &[&hidden], &segments);
+        let chosen = head.side(session, &chosen, 0);
         let count = Segments::single(targets.len());
         let transformed = head.transform(session, &chosen, &count);
         let losses = head.loss(session, &transformed, targets.into(), 0.0, 0.0);

@@ -142,12 +142,12 @@ pub(crate) fn described(config: &Config, vocabulary: usize) -> Result<NewModel, 
 
 /// The head of a new model that tells words.
 fn language_head(config: &Config, settings: &EncoderSettings) -> LanguageHeadSettings {
-    let tells_sides = config.tells_sides();
-    let head = match tells_sides {
+    let head = match config.tells_sides() {
         true => LanguageHeadSettings::sides(settings),
         false => LanguageHeadSettings::bert(settings),
     };
-    LanguageHeadSettings { tied: head.tied && config.model.tied, ..head }
+    let next = config.objectives.iter().any(|o| matches!(o, ObjectiveSettings::Causal(_)));
+    LanguageHeadSettings { tied: head.tied && config.model.tied, next, ..head }
 }
 
 /// The encoder's properties from the configuration.
@@ -180,7 +180,8 @@ pub(crate) fn encoder(config: &Config, vocabulary: usize) -> Result<EncoderSetti
             bert && !before && !m.gated && !bag && !m.causal && !recurrent && framing == 0,
         ),
         // Where norms come first, the sum of the embeddings enters the first one as it is.
-        embedding_norm: !before && !recurrent,
+        // Recurrent layers need rows of a common size too; spelled-out words have one of their own.
+        embedding_norm: !before && framing == 0,
         final_norm: before && !bag && !recurrent,
         head_width: if recurrent { 1 } else { plain.head_width },
         norm: if before { NormPlace::Before } else { NormPlace::After },

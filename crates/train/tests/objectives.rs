@@ -120,7 +120,7 @@ fn result(folder: &Path) -> (Vec<u8>, String) {
 }
 
 /// What is learned by what: an objective, and what the model is besides small.
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 17] = [
     ("masked", ""),
     ("packed", ""),
     ("causal", "causal = true\nnorm = \"before\""),
@@ -130,13 +130,14 @@ const KINDS: [(&str, &str); 16] = [
     ("classification", ""),
     ("tagging", ""),
     ("masked", "mix = true"),
-    ("masked", "aggregator = \"lstm\""),
+    ("masked", "aggregator = \"lstm\"\nmix = true"),
     ("causal", "aggregator = \"lstm\"\ncausal = true"),
     ("contrastive", "aggregator = \"lstm\""),
     ("distillation", "aggregator = \"lstm\"\ncells = 40"),
-    ("classification", "aggregator = \"lstm\"\nmix = true"),
+    ("classification", "aggregator = \"lstm\""),
     ("tagging", "aggregator = \"lstm\"\npositions = \"sinusoidal\""),
     ("bidirectional", "aggregator = \"lstm\"\ncells = 40\ncell_clip = 3.0\nprojection_clip = 3.0"),
+    ("sampled", "aggregator = \"lstm\"\nskip_connections = true"),
 ];
 
 /// Model keys, and the tokenizer's kind.

@@ -11,12 +11,12 @@
 use std::sync::Arc;
 
 use contexture_kernels::Activation;
-use contexture_nn::ops::{Columns, CrossEntropy, Linear};
+use contexture_nn::ops::{Candidates, Columns, CrossEntropy, Linear, SampledCrossEntropy};
 use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::architectures::{Encoder, EncoderSettings, spelling};
+use crate::architectures::{Aggregator, Encoder, EncoderSettings, spelling};
 use crate::layers::{Norm, linear};
 
 /// What a language head is made of.
@@ -42,6 +42,10 @@ pub struct LanguageHeadSettings {
     /// parameters for both (Peters et al. 2018, section 3.1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub per_direction: bool,
+    /// Whether it was made to tell each row's next token, so that it is asked for that also where
+    /// no layer says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub next: bool,
 }
 
 impl LanguageHeadSettings {
@@ -56,6 +60,7 @@ impl LanguageHeadSettings {
             tied: true,
             bias: true,
             per_direction: false,
+            next: false,
         }
     }
 
@@ -178,6 +183,13 @@ impl LanguageHead {
         }
     }
 
+    /// Whether each row, or its first direction, is asked for the token after it, and not for its
+    /// own behind a mask.
+    pub fn tells_next(&self, e: &EncoderSettings) -> bool {
+        let layers = e.aggregator != Aggregator::None && e.is_causal();
+        self.settings.next || self.settings.per_direction || layers
+    }
+
     /// Each row's negative log-likelihood of its target, `[n, 1]`, from transformed rows `[n,
     /// hidden]`. `smoothing` is the share of the target that is spread over all words; `seed` what
     /// the backward pass will begin with at each row (the weight of a row in the loss).
@@ -191,6 +203,24 @@ impl LanguageHead {
     ) -> Value {
         let rows = Segments::single(targets.len());
         let op = CrossEntropy { weight: self.words, bias: self.bias, targets, smoothing, seed };
+        s.apply(op, &[transformed], &rows)
+    }
+
+    /// As [`LanguageHead::loss`] against sampled words only (Jean et al. 2015): each target against
+    /// `samples`, which were drawn by the words' places in the vocabulary, frequent words first. Its value is not a
+    /// likelihood; its gradient nears that of the whole loss.
+    pub fn sampled_loss(
+        &self,
+        s: &mut Session,
+        transformed: &Value,
+        targets: Arc<[u32]>,
+        samples: &Candidates,
+        seed: f32,
+    ) -> Value {
+        let rows = Segments::single(targets.len());
+        let Candidates { classes, tries } = samples.clone();
+        let (weight, bias) = (self.words, self.bias);
+        let op = SampledCrossEntropy { weight, bias, targets, samples: classes, tries, seed };
         s.apply(op, &[transformed], &rows)
     }
 

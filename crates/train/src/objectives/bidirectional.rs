@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use contexture_nn::ops::Gather;
+use contexture_nn::ops::{Candidates, Gather, sample_log_uniform};
 use contexture_nn::{Rows, Segments};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,7 @@ pub(super) struct Bidirectional {
     /// The numbers of the markers that the encoder adds, where it adds any.
     markers: Option<[u32; 2]>,
     directions: usize,
+    vocabulary: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +68,7 @@ impl Bidirectional {
             held: None,
             markers,
             directions: e.directions(),
+            vocabulary: e.vocabulary,
         })
     }
 }
@@ -85,7 +87,7 @@ impl Objective for Bidirectional {
         &self.name
     }
 
-    fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
+    fn draw(&mut self, random: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
         let batch = sequences(&mut self.stream, &mut self.held, self.settings.batch_tokens)?;
         if batch.is_empty() {
             return Ok(None);
@@ -106,8 +108,12 @@ impl Objective for Bidirectional {
             tokens.push(sequence.tokens);
             places.push(sequence.place);
         }
+        let samples = match self.settings.samples {
+            0 => None,
+            count => Some(sample_log_uniform(self.vocabulary, count, random.bits())),
+        };
         let smoothing = self.settings.smoothing as f32;
-        Ok(Some(Box::new(Told { tokens, places, sides, smoothing })))
+        Ok(Some(Box::new(Told { tokens, places, sides, samples, smoothing })))
     }
 
     fn state(&self) -> serde_json::Value {
@@ -150,6 +156,7 @@ struct Told {
     tokens: Vec<Tokens>,
     places: Vec<String>,
     sides: Vec<Side>,
+    samples: Option<Candidates>,
     smoothing: f32,
 }
 
@@ -178,7 +185,8 @@ impl Drawn for Told {
         let batch = learner.batch(&self.tokens)?;
         let mut s = pass.session();
         let (hidden, _) = learner.model.encoder().forward_framed(&mut s, &batch);
-        // Without learning, smoothing would only blur what is measured.
+        // Without learning, smoothing and sampling would only blur what is measured.
+        let samples = self.samples.as_ref().filter(|_| pass.learns());
         let smoothing = if pass.learns() { self.smoothing } else { 0.0 };
         let scale = pass.scale();
         let mut losses = Vec::new();
@@ -189,7 +197,10 @@ impl Drawn for Told {
             let rows = s.apply(gather, &[&hidden], &told);
             let rows = head.side(&mut s, &rows, direction);
             let rows = head.transform(&mut s, &rows, &told);
-            losses.push(head.loss(&mut s, &rows, targets, smoothing, scale));
+            losses.push(match samples {
+                Some(samples) => head.sampled_loss(&mut s, &rows, targets, samples, scale),
+                None => head.loss(&mut s, &rows, targets, smoothing, scale),
+            });
         }
         drop(hidden);
         let values = losses.iter().flat_map(|losses| losses.rows().as_slice());
@@ -202,7 +213,8 @@ impl Drawn for Told {
 
     fn operations(&self, model: &contexture_model::Model) -> f64 {
         let e = model.encoder().settings();
-        let head = (self.terms() * e.word_width() * e.vocabulary) as f64;
+        let words = self.samples.as_ref().map_or(e.vocabulary, |samples| samples.classes.len());
+        let head = (self.terms() * e.word_width() * words) as f64;
         let lengths = self.tokens.iter().map(|tokens| tokens.len() + e.framing());
         encoder_operations(model, lengths) + 6.0 * head
     }
