@@ -1,7 +1,8 @@
-//! Contexture's workers for `bench/run.py` and `bench/train.py`: JSON lines in, JSON lines out, as
-//! `bench/README.md` sets out.
+//! Contexture's workers for `bench/run.py`, `bench/train.py` and `bench/lstm.py`: JSON lines in,
+//! JSON lines out, as `bench/README.md` sets out.
 #![forbid(unsafe_code)]
 
+mod lstm;
 mod train;
 
 use std::collections::HashMap;
@@ -29,11 +30,13 @@ type Reply = Result<Value, Box<dyn std::error::Error>>;
 
 fn main() {
     let (mut worker, mut learner) = (Worker::default(), train::TrainWorker::default());
+    let mut layers = lstm::LstmWorker::default();
     match std::env::args().nth(1).as_deref() {
         Some("worker") => serve(|request| worker.answer(request)),
         Some("train-step") => serve(|request| learner.answer(request)),
+        Some("lstm") => serve(|request| layers.answer(request)),
         _ => {
-            eprintln!("usage: contexture-bench worker|train-step   (see bench/README.md)");
+            eprintln!("usage: contexture-bench worker|train-step|lstm   (see bench/README.md)");
             std::process::exit(2);
         }
     }

@@ -19,7 +19,6 @@
 //!
 //! An element that lies on a clip counts as cut.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::{self, Epilogue, Operand, Output, PackedMatrix};
@@ -181,12 +180,21 @@ impl Lstm {
     }
 }
 
-/// A parameter as the product kernel wants it; plain ones are packed on the way.
-fn packed<'a>(weights: &'a Weights, param: Param) -> Cow<'a, PackedMatrix> {
-    match weights.matrix(param) {
-        Matrix::Packed(packed) => Cow::Borrowed(packed),
-        Matrix::Plain(plain) => Cow::Owned(PackedMatrix::pack(plain, param.rows, param.width)),
-    }
+/// Parameters as the product kernel wants them, in order; plain ones are packed on the way, so that
+/// both give the same bits.
+fn packed(weights: &Weights, pool: &Pool, params: &[Param]) -> Vec<PackedMatrix> {
+    let plain: Vec<_> = (params.iter())
+        .filter_map(|param| match weights.matrix(*param) {
+            Matrix::Plain(plain) => Some((plain, param.rows, param.width)),
+            Matrix::Packed(_) => None,
+        })
+        .collect();
+    let mut made = PackedMatrix::pack_all(pool, &plain).into_iter();
+    let of = |param: &Param| match weights.matrix(*param) {
+        Matrix::Packed(packed) => Some(packed.clone()),
+        Matrix::Plain(_) => made.next(),
+    };
+    params.iter().filter_map(of).collect()
 }
 
 fn transposed(weights: &Weights, pool: &Pool, param: Param) -> PackedMatrix {
@@ -208,27 +216,29 @@ impl Op for Lstm {
         let mut y = cx.rows(tokens, self.directions.len() * self.outputs());
         let mut states = self.begin(segments.len());
         let (mut gates, mut memories) = (Vec::new(), Vec::new());
+        let of = |pick: fn(&LstmDirection) -> Option<Param>| {
+            let params: Vec<Param> = self.directions.iter().filter_map(pick).collect();
+            packed(cx.weights, cx.pool, &params)
+        };
+        let (inputs, recurrent) = (of(|d| Some(d.input)), of(|d| Some(d.recurrent)));
+        let projections = of(|d| d.projection);
         for (index, d) in self.directions.iter().enumerate() {
             let mut z = cx.rows(tokens, 4 * cells);
             let bias = Some(cx.weights.plain(d.bias));
             let epilogue = Epilogue { bias, ..Epilogue::default() };
-            let weight = packed(cx.weights, d.input);
-            let x = self.read(x, index);
-            gemm::linear_of(cx.pool, x, tokens, &weight, &epilogue, z.as_mut_slice());
+            let (x, weight, to) = (self.read(x, index), &inputs[index], z.as_mut_slice());
+            gemm::linear_of(cx.pool, x, tokens, weight, &epilogue, to);
             gates.push(z);
             memories.extend(keeps.then(|| cx.rows(tokens, cells)));
         }
-        let weights = self.directions.iter().map(|d| {
-            (packed(cx.weights, d.recurrent), d.projection.map(|p| packed(cx.weights, p)))
-        });
-        let weights: Vec<_> = weights.collect();
         let mut memory = memories.iter_mut();
         let mut state = states.iter_mut().flatten();
-        let mut directions: Vec<Direction<'_>> = (self.directions.iter().zip(&weights))
+        let mut directions: Vec<Direction<'_>> = (self.directions.iter().zip(&recurrent))
             .zip(&mut gates)
-            .map(|((d, (recurrent, projection)), gates)| Direction {
+            .enumerate()
+            .map(|(index, ((d, recurrent), gates))| Direction {
                 recurrent,
-                projection: projection.as_deref(),
+                projection: projections.get(index),
                 reversed: d.reversed,
                 gates: gates.as_mut_slice(),
                 memory: memory.next().map(Rows::as_mut_slice),
