@@ -47,6 +47,26 @@ pub enum CompareError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The folder holds what was made with other settings.
+    #[error(
+        "{folder}: holds {what}; go back to those settings, choose another output, or remove that folder"
+    )]
+    OtherSettings {
+        /// The folder.
+        folder: PathBuf,
+        /// What stands there.
+        what: String,
+    },
+    /// Another process compares into the folder.
+    #[error(
+        "{folder}: another comparison holds this folder (see {lock}); wait for it or choose another output"
+    )]
+    Busy {
+        /// The comparison's folder.
+        folder: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
     /// A row of a task's file.
     #[error("{place}: expected {expected}, found {found}")]
     Row {
