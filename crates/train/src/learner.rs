@@ -18,8 +18,7 @@ use contexture_model::positions::{
 use contexture_model::{AddHeads, Model, NewModel, OpenOptions};
 use contexture_nn::Weights;
 use contexture_nn::ops::Pooling;
-use contexture_text::training::{self, TokenizerKind};
-use contexture_text::{TextError, Tokenizer};
+use contexture_text::Tokenizer;
 
 use crate::TrainError;
 use crate::config::{
@@ -29,19 +28,8 @@ use crate::config::{
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
 use crate::random::{Random, purpose};
+use crate::tokenizer::tokenizer;
 use crate::vectors;
-
-/// The tokenizer's files, the last of them the one whose presence says that all are there.
-const TOKENIZER: [&str; 8] = [
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-    "tokenizer.json",
-];
 
 /// What a run begins with.
 pub(crate) struct Prepared {
@@ -372,101 +360,4 @@ pub(crate) fn one_of(key: &str, known: &[&str], found: &str) -> TrainError {
     let nearest = nearest.filter(|name| strsim::damerau_levenshtein(found, name) <= 3);
     let hint = nearest.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
     TrainError::value(key, format!("one of {}", known.join(", ")), format!("{found}{hint}"))
-}
-
-/// The run's tokenizer: the one in its folder, one that is named, or one trained on its text.
-pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
-    if !run.join("tokenizer.json").is_file() {
-        let staging = run.join("tokenizer.partial");
-        std::fs::create_dir_all(&staging)
-            .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
-        match &config.tokenizer.from {
-            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
-            None => train_tokenizer(config, &staging)?,
-        }
-        for name in TOKENIZER {
-            let (from, to) = (staging.join(name), run.join(name));
-            if from.is_file() {
-                std::fs::rename(&from, &to)
-                    .map_err(|e| TrainError::io(&to, "cannot be written", e))?;
-            }
-        }
-        let _ = std::fs::remove_dir_all(&staging);
-    }
-    Ok(Tokenizer::open(run)?)
-}
-
-/// A tokenizer needs no model around it.
-fn tokenizer_folder(name: &str) -> Result<PathBuf, TrainError> {
-    let folder = Path::new(name);
-    if folder.join("tokenizer.json").is_file() { Ok(folder.into()) } else { locate(name) }
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {
-    for name in TOKENIZER {
-        let (from, to) = (from.join(name), to.join(name));
-        if from.is_file() {
-            std::fs::copy(&from, &to).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
-        }
-    }
-    Ok(())
-}
-
-fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
-    let t = &config.tokenizer;
-    let kinds = [
-        ("wordpiece", TokenizerKind::WordPiece),
-        ("bpe", TokenizerKind::Bpe),
-        ("unigram", TokenizerKind::Unigram),
-    ];
-    let Some((_, kind)) = kinds.iter().find(|(name, _)| *name == t.kind) else {
-        return Err(one_of("tokenizer.kind", &kinds.map(|(name, _)| name), &t.kind));
-    };
-    let settings = training::TokenizerSettings {
-        kind: *kind,
-        vocabulary: t.vocabulary,
-        lower_case: t.lower_case,
-        min_frequency: t.min_frequency,
-        max_length: Some(config.model.maximum_tokens),
-        ..training::TokenizerSettings::default()
-    };
-    let mut failure = None;
-    let texts = texts(config)?.map_while(|text| match text {
-        Ok(text) => Some(Ok::<_, std::io::Error>(text)),
-        Err(error) => {
-            failure = Some(error);
-            None
-        }
-    });
-    let limit = if t.rows == 0 { usize::MAX } else { t.rows };
-    let trained = training::train(&settings, texts.take(limit), folder);
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    let trained = trained.map_err(|error: TextError| TrainError::from(error))?;
-    tracing::info!(
-        "trained a tokenizer of {} tokens on {} words of {} texts",
-        trained.vocabulary,
-        trained.words,
-        trained.texts
-    );
-    Ok(())
-}
-
-/// Every text of every objective's training files, once, held-out rows left out.
-fn texts(
-    config: &Config,
-) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
-    let mut streams = Vec::new();
-    for objective in &config.objectives {
-        streams.push(RowStream::once(
-            objective.name(),
-            objective.data(),
-            &objective.text_fields(),
-        )?);
-    }
-    Ok(streams.into_iter().flatten().flat_map(|row| match row {
-        Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),
-        Err(error) => vec![Err(error)],
-    }))
 }

@@ -32,6 +32,7 @@ pub mod random;
 mod run_folder;
 pub mod schedule;
 pub mod snapshot;
+mod tokenizer;
 mod trainer;
 mod vectors;
 

@@ -26,7 +26,7 @@ pub fn new_model(config: &Config, vocabulary: usize) -> Result<NewModel, TrainEr
 /// Text that cannot be read, a folder that cannot be written.
 pub fn tokenizer(config: &Config, folder: &Path) -> Result<Tokenizer, TrainError> {
     std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, "cannot be made", e))?;
-    learner::tokenizer(config, folder)
+    crate::tokenizer::tokenizer(config, folder)
 }
 
 /// About how many bytes a forward with its backward holds of `tokens` tokens, besides weights and

@@ -216,7 +216,7 @@ pub struct TokenizerSettings {
     /// A folder with a tokenizer to use; absent: one is trained on the objectives' text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// `wordpiece`, `bpe`, `unigram`.
+    /// `wordpiece`, `bpe`, `unigram`; `characters`: whole words, which `model.characters` spells.
     pub kind: String,
     /// Entries, special ones included.
     pub vocabulary: usize,

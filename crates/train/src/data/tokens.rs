@@ -33,7 +33,7 @@ impl Tokens {
 
 impl From<Piece> for Tokens {
     fn from(piece: Piece) -> Self {
-        Self { ids: piece.ids, characters: Vec::new() }
+        Self { ids: piece.ids, characters: piece.characters }
     }
 }
 
@@ -82,6 +82,10 @@ impl TokenStream {
         length: usize,
         pack: bool,
     ) -> Result<Self, TrainError> {
+        if pack && tokenizer.characters().is_some() {
+            let expected = "false, since each text has markers of its own where words are spelled";
+            return Err(TrainError::value("objective.pack", expected, true));
+        }
         let frame = tokenizer.encode("")?;
         let (prefix, suffix) = frame.ids.split_at(frame.prefix);
         let added = frame.ids.len();
@@ -110,7 +114,7 @@ impl TokenStream {
                     let text = self.tokenizer.encode_without_special(&row.fields[0])?;
                     match self.pack {
                         true => self.join(&text.ids, row.place),
-                        false => self.cut(&text.ids, &[], &row.place),
+                        false => self.cut(&text.ids, &text.characters, &row.place),
                     }
                     barren += 1;
                 }
