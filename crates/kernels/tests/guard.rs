@@ -9,13 +9,17 @@ use contexture_kernels::activation::{Activation, activate, activate_backward, ex
 use contexture_kernels::attention::{
     AttentionShape, Reach, ToeplitzBias, attend_backward_on, attend_on,
 };
+use contexture_kernels::characters::{Filter, Spelling, convolve, scatter_winners};
+use contexture_kernels::columns::{columns, columns_backward};
+use contexture_kernels::dot::dot;
 use contexture_kernels::dropout::dropout_on;
 use contexture_kernels::gemm::{
-    Epilogue, FeedForward, Operand, Output, PackedMatrix, feed_forward, linear, matmul_on,
+    Epilogue, FeedForward, Operand, Output, PackedMatrix, Right, feed_forward, linear, matmul_on,
     weight_gradient_on,
 };
+use contexture_kernels::highway::{carry, carry_backward};
 use contexture_kernels::isa::{Isa, Kernel, Simd, dispatch_on};
-use contexture_kernels::lookup::{lookup, lookup_backward};
+use contexture_kernels::lookup::{add_looked_up, add_rows, lookup, lookup_backward, row_products};
 use contexture_kernels::norm::{Norm, layer_norm_backward, layer_norm_on};
 use contexture_kernels::optimise::{AdamStep, adam_on, sum_of_squares_on};
 use contexture_kernels::pointwise::{add_scaled, normalize, normalize_backward, weighted_sum};
@@ -309,8 +313,54 @@ fn pointwise_on_the_current_set(fence: Fence) {
         layer_norm_backward(&pool, &norm, &rows, &gradient, &mut out, sums.0, sums.1);
         lookup(&pool, n, &rows, &[2, 0, 1], &mut out);
         lookup_backward(&pool, n, &gradient, &[2, 0, 2], &mut out);
+        add_rows(&pool, n, (&gradient, &[0.5; 3]), &[2, 0, 2], &mut out);
+        add_looked_up(&pool, n, (&rows, &[2, 0, 2]), (&[0.5; 3], 1, 0), &mut out);
+        let mut z = Fenced::new(fence, 3);
+        row_products(&pool, n, &gradient, (&rows, &[2, 0, 2]), (&mut z, 1, 0));
+        highway_and_columns(fence, n);
         pool_all(fence, n);
     }
+}
+
+fn highway_and_columns(fence: Fence, n: usize) {
+    let pool = Pool::new(1);
+    let (x, d, mut y) = (Fenced::new(fence, n), Fenced::new(fence, n), Fenced::new(fence, n));
+    let (mut t, mut g) = (Fenced::new(fence, n), Fenced::new(fence, n));
+    carry(&pool, &t, &g, &x, &mut y);
+    let (maps, dx) = ((&mut t[..], &mut g[..]), (&mut y[..], Store::Add));
+    carry_backward(&pool, Activation::Relu, &x, &d, maps, dx);
+    assert!(dot(&pool, &x, &y).is_finite());
+    let (mut all, mut some) = (Fenced::new(fence, 3 * n), Fenced::new(fence, 3 * n.div_ceil(2)));
+    let own = n - n.div_ceil(2)..n;
+    columns(&pool, (&all, n), own.clone(), &mut some);
+    columns_backward(&pool, &some, own, (&mut all, n));
+    assert!(all.iter().chain(&t[..]).chain(&g[..]).all(|y| y.is_finite()));
+}
+
+#[test]
+fn characters_stay_inside() {
+    let pool = Pool::new(1);
+    let words = [3, 1, 2, 9, 9, 9, 4, 4, 4, 4];
+    let spelling = Spelling::new(&words, 5, 9, 3, 10);
+    let characters = spelling.distinct().len();
+    each_isa(|isa, fence| {
+        for (count, dim) in (1..=63).flat_map(|count| [(count, 1), (count, 4), (count, 7)]) {
+            let weight = Fenced::new(fence, count * 3 * dim);
+            let packed = PackedMatrix::pack_for(isa, &weight, count, 3 * dim);
+            let (bias, e) = (Fenced::new(fence, count), Fenced::new(fence, characters * dim));
+            let (mut z, mut winners) =
+                (Fenced::new(fence, 2 * count), Fenced::new(fence, 2 * count));
+            for weight in [Right::Plain(&weight, count, 3 * dim), Right::Packed(&packed)] {
+                let filter = Filter { width: 3, weight, bias: &bias };
+                convolve(&pool, &spelling, &e, &[filter], &mut z, Some(&mut winners));
+            }
+            let mut products = Fenced::new(fence, 3 * characters * count);
+            let mut sums = Fenced::new(fence, count);
+            let (given, out) = ((&z[..], &winners[..], count), (&mut products[..], count));
+            scatter_winners(&pool, &spelling, given, (3, 0), out, &mut sums);
+            assert!(products.iter().chain(&z[..]).all(|y| y.is_finite()));
+        }
+    });
 }
 
 fn pool_all(fence: Fence, width: usize) {
