@@ -48,6 +48,11 @@ impl Case {
         offsets
     }
 
+    /// From one token's gates to the next one's.
+    fn stride(&self) -> usize {
+        LstmShape::gates_stride(self.cells)
+    }
+
     fn tokens(&self) -> usize {
         self.lengths.iter().sum()
     }
@@ -64,7 +69,7 @@ impl Case {
                 Some(outputs) => each(outputs * cells, 11, scale),
                 None => Vec::new(),
             },
-            z: each(tokens * 4 * cells, 21, 4.0),
+            z: each(tokens * self.stride(), 21, 4.0),
             dy: noise(tokens * self.reversed.len() * outputs, 31, 1.0),
         }
     }
@@ -98,7 +103,8 @@ fn kernels(isa: Isa, threads: usize, case: &Case, data: &Data) -> Found<f32> {
         y: vec![f32::NAN; tokens * count * outputs],
         gates: data.z.clone(),
         memory: empty(tokens * cells),
-        dz: empty(tokens * 4 * cells),
+        // Nobody writes between the rows.
+        dz: vec![vec![0.0; tokens * case.stride()]; count],
         before: empty(tokens * outputs),
         dp: empty(case.projected.map_or(0, |p| tokens * p)),
         m: empty(case.projected.map_or(0, |_| tokens * cells)),
@@ -149,9 +155,9 @@ fn twin(case: &Case, data: &Data) -> Found<f64> {
     let projected = |len: usize| if case.projected.is_some() { len } else { 0 };
     let mut found = Found {
         y: vec![0.0; tokens * count * outputs],
-        gates: zeros(tokens * 4 * cells),
+        gates: data.z.iter().map(|z| z.iter().map(|z| f64::from(*z)).collect()).collect(),
         memory: zeros(tokens * cells),
-        dz: zeros(tokens * 4 * cells),
+        dz: zeros(tokens * case.stride()),
         before: zeros(tokens * outputs),
         dp: zeros(projected(tokens * outputs)),
         m: zeros(projected(tokens * cells)),
@@ -184,10 +190,10 @@ fn twin_forward(case: &Case, data: &Data, d: usize, order: &[usize], found: &mut
     for &token in order {
         found.before[d][token * outputs..][..outputs].copy_from_slice(&h);
         let rest = times(&data.recurrent[d], &h, 4 * cells, false);
-        let gates = &mut found.gates[d][token * 4 * cells..][..4 * cells];
+        let gates = &mut found.gates[d][token * case.stride()..][..4 * cells];
         let mut m = vec![0.0; cells];
         for (at, gate) in gates.iter_mut().enumerate() {
-            let z = f64::from(data.z[d][token * 4 * cells + at]) + rest[at];
+            let z = f64::from(data.z[d][token * case.stride() + at]) + rest[at];
             *gate = if at / cells == 2 { z.tanh() } else { sigmoid(z) };
         }
         for k in 0..cells {
@@ -229,7 +235,7 @@ fn twin_backward(case: &Case, data: &Data, d: usize, order: &[usize], found: &mu
         }
         let mut dz = vec![0.0; 4 * cells];
         for k in 0..cells {
-            let gate = |gate: usize| found.gates[d][(token * 4 + gate) * cells + k];
+            let gate = |gate: usize| found.gates[d][token * case.stride() + gate * cells + k];
             let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
             let c = found.memory[d][token * cells + k];
             let t = c.tanh();
@@ -245,7 +251,7 @@ fn twin_backward(case: &Case, data: &Data, d: usize, order: &[usize], found: &mu
             dc[k] *= f;
         }
         dh = times(&data.recurrent[d], &dz, outputs, true);
-        found.dz[d][token * 4 * cells..][..4 * cells].copy_from_slice(&dz);
+        found.dz[d][token * case.stride()..][..4 * cells].copy_from_slice(&dz);
     }
 }
 
@@ -351,7 +357,7 @@ fn a_sequence_is_the_same_bits_alone_and_on_any_threads() {
             for threads in 2..=5 {
                 assert!(one == kernels(isa, threads, &case, &data), "{isa}, {threads} threads");
             }
-            let (all, gates) = (2 * case.outputs(), 4 * cells);
+            let (all, gates) = (2 * case.outputs(), case.stride());
             for (begin, &length) in case.offsets().into_iter().zip(&case.lengths) {
                 let rows = |width: usize| begin * width..(begin + length) * width;
                 let alone = Case { lengths: vec![length], ..case.clone() };

@@ -59,7 +59,8 @@ pub fn linear(
     }
 }
 
-/// [`linear`] of rows that begin at a stride: the first `inputs` values of each count.
+/// [`linear`] of rows that begin at a stride, the first `inputs` values of each, to rows that begin
+/// at a stride; without a residual.
 ///
 /// # Panics
 /// Where there are fewer values than the shapes ask for.
@@ -69,16 +70,18 @@ pub fn linear_of(
     rows: usize,
     weights: &PackedMatrix,
     epilogue: &Epilogue<'_>,
-    out: &mut [f32],
+    (out, stride): (&mut [f32], usize),
 ) {
     let (inputs, outputs) = (weights.inputs(), weights.outputs());
     let x = x.rows_of("x", rows, inputs);
-    assert_eq!(out.len(), rows * outputs, "output of [{rows}, {outputs}]");
+    let (out, stride) = {
+        let to = Operand::new(out, stride).rows_of("output", rows, outputs);
+        (out.as_mut_ptr(), to.1)
+    };
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == outputs), "bias of {outputs}");
-    let residual = epilogue.residual.map_or(out.len(), <[f32]>::len);
-    assert_eq!(residual, out.len(), "residual of [{rows}, {outputs}]");
+    assert!(epilogue.residual.is_none(), "a residual of rows at a stride");
     // SAFETY: the lengths were just checked.
-    unsafe { linear_strided(pool, x, rows, weights, epilogue, (out.as_mut_ptr(), outputs)) }
+    unsafe { linear_strided(pool, x, rows, weights, epilogue, (out, stride)) }
 }
 
 /// [`linear`] with strides for x and out.

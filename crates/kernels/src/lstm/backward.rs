@@ -22,11 +22,11 @@ pub struct Adjoint<'a> {
     pub projection: Option<&'a PackedMatrix>,
     /// As in the forward.
     pub reversed: bool,
-    /// `[tokens, 4 cells]`: i, f, g and o.
+    /// `[tokens, 4 cells]` at [`LstmShape::gates_stride`]: i, f, g and o.
     pub gates: &'a [f32],
     /// `[tokens, cells]`: c'.
     pub memory: &'a [f32],
-    /// `[tokens, 4 cells]`, written: the gradient by z.
+    /// `[tokens, 4 cells]` at the same stride, written: the gradient by z.
     pub dz: &'a mut [f32],
     /// `[tokens, outputs]`, written: h of the token before, zeros at a sequence's first.
     pub before: &'a mut [f32],
@@ -45,9 +45,10 @@ impl Adjoint<'_> {
         assert_eq!(projection, (cells, outputs), "P's transpose of an LSTM of {cells} cells");
         let same = self.projection.is_none_or(|p| p.isa() == r.isa());
         assert!(same, "an LSTM's matrices are packed for different instruction sets");
-        shape.check("gates", self.gates.len(), (tokens, 4 * cells));
+        let stride = LstmShape::gates_stride(cells);
+        shape.check("gates", self.gates.len(), (tokens, stride));
         shape.check("memory", self.memory.len(), (tokens, cells));
-        shape.check("dz", self.dz.len(), (tokens, 4 * cells));
+        shape.check("dz", self.dz.len(), (tokens, stride));
         shape.check("h before", self.before.len(), (tokens, outputs));
         assert_eq!(self.projection.is_some(), self.projected.is_some(), "what was projected");
         if let Some((dp, m)) = &self.projected {
@@ -209,6 +210,7 @@ impl Walk<'_> {
                 cells,
                 clip: cell_clip,
                 gates: self.gates,
+                gates_stride: LstmShape::gates_stride(cells),
                 memory: self.memory,
                 dh,
                 dy,

@@ -24,7 +24,7 @@ pub struct Direction<'a> {
     pub projection: Option<&'a PackedMatrix>,
     /// From each sequence's end to its begin.
     pub reversed: bool,
-    /// `[tokens, 4 cells]`: the inputs' share of z; afterwards i, f, g and o where `memory` is
+    /// `[tokens, 4 cells]` at [`LstmShape::gates_stride`]: the inputs' share of z; afterwards i, f, g and o where `memory` is
     /// wanted, else unspecified.
     pub gates: &'a mut [f32],
     /// `[tokens, cells]`: c' of each token.
@@ -43,7 +43,7 @@ impl Direction<'_> {
         assert_eq!(projection, (outputs, cells), "projection of an LSTM of {cells} cells");
         let same = self.projection.is_none_or(|p| p.isa() == r.isa());
         assert!(same, "an LSTM's matrices are packed for different instruction sets");
-        shape.check("gates", self.gates.len(), (tokens, 4 * cells));
+        shape.check("gates", self.gates.len(), (tokens, LstmShape::gates_stride(cells)));
         if let Some(memory) = &self.memory {
             shape.check("memory", memory.len(), (tokens, cells));
         }
@@ -215,6 +215,7 @@ impl Walk<'_> {
                     cells,
                     clip: cell_clip,
                     gates: self.gates,
+                    gates_stride: LstmShape::gates_stride(cells),
                     rest: held.z,
                     gap: block,
                     cell: held.c.from(first),

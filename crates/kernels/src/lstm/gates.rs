@@ -68,6 +68,7 @@ pub(super) struct Gates<'a> {
     pub(super) clip: Option<f32>,
     /// `[tokens, 4 cells]`, at the first column: the inputs' share, replaced where `memory` is.
     pub(super) gates: *mut f32,
+    pub(super) gates_stride: usize,
     /// The recurrent share of these cells, gates `gap` apart.
     pub(super) rest: Compact,
     pub(super) gap: usize,
@@ -101,10 +102,18 @@ impl Kernel for Gates<'_> {
                 }
             }
             if let Some(token) = next.get(row) {
-                for gate in 0..4 {
-                    let at = (token * 4 + gate) * self.cells + column;
-                    for line in (0..self.count).step_by(16) {
+                for line in (0..self.count).step_by(16) {
+                    for gate in 0..4 {
+                        let at = token * self.gates_stride + gate * self.cells + column;
                         s.prefetch_l2(self.gates.wrapping_add(at + line));
+                    }
+                    if !self.y.is_null() {
+                        let at = token * self.y_stride + column;
+                        s.prefetch_l2(self.y.wrapping_add(at + line));
+                    }
+                    if !self.memory.is_null() {
+                        let at = token * self.cells + column;
+                        s.prefetch_l2(self.memory.wrapping_add(at + line));
                     }
                 }
             }
@@ -118,7 +127,7 @@ impl Gates<'_> {
     #[inline(always)]
     unsafe fn vector<S: Simd, const WHOLE: bool>(&self, s: S, row: usize, at: usize, left: usize) {
         let (token, cell) = (self.tokens[row], self.first + at);
-        let own = self.gates.wrapping_add(token * 4 * self.cells + cell);
+        let own = self.gates.wrapping_add(token * self.gates_stride + cell);
         let rest = self.rest.row(row).wrapping_add(at);
         // SAFETY: promised by the caller.
         unsafe {
@@ -158,6 +167,7 @@ pub(super) struct GatesAdjoint<'a> {
     pub(super) clip: Option<f32>,
     /// `[tokens, 4 cells]` and `[tokens, cells]`, as the forward kept them.
     pub(super) gates: *const f32,
+    pub(super) gates_stride: usize,
     pub(super) memory: *const f32,
     /// The gradient by h, or by what is projected: from the step after.
     pub(super) dh: Compact,
@@ -190,6 +200,20 @@ impl Kernel for GatesAdjoint<'_> {
                     self.vector::<S, false>(s, row, at, self.cells - at);
                 }
             }
+            // The next step reads and writes there after its product.
+            if let Some(token) = self.earlier.get(row) {
+                let at = token * self.gates_stride;
+                for line in (0..4 * self.cells).step_by(16) {
+                    s.prefetch_l2(self.gates.wrapping_add(at + line));
+                    s.prefetch_l2(self.dz_all.wrapping_add(at + line));
+                }
+                if !self.dy.is_null() {
+                    let dy = self.dy.wrapping_add(token * self.dy_stride);
+                    for line in (0..self.cells).step_by(16) {
+                        s.prefetch_l2(dy.wrapping_add(line));
+                    }
+                }
+            }
         }
     }
 }
@@ -200,7 +224,7 @@ impl GatesAdjoint<'_> {
     #[inline(always)]
     unsafe fn vector<S: Simd, const WHOLE: bool>(&self, s: S, row: usize, at: usize, left: usize) {
         let (token, cells, one) = (self.tokens[row], self.cells, s.splat(1.0));
-        let gates = self.gates.wrapping_add(token * 4 * cells + at);
+        let gates = self.gates.wrapping_add(token * self.gates_stride + at);
         // SAFETY: promised by the caller.
         unsafe {
             let mut kept = [one; 4];
@@ -232,7 +256,7 @@ impl GatesAdjoint<'_> {
                 s.mul(s.mul(dh, t), s.neg_fma(o, o, o)),
             ];
             let own = self.dz.row(row).add(at);
-            let all = self.dz_all.add(token * 4 * cells + at);
+            let all = self.dz_all.add(token * self.gates_stride + at);
             for (gate, dz) in dz.into_iter().enumerate() {
                 store::<S, WHOLE>(s, dz, own.add(gate * cells), left);
                 store::<S, WHOLE>(s, dz, all.add(gate * cells), left);

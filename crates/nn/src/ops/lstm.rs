@@ -213,6 +213,7 @@ impl Op for Lstm {
         let keeps = cx.keeps();
         assert!(!(keeps && self.carry.is_some()), "a carried state cannot be trained through");
         let (cells, tokens) = (self.cells(), x.rows());
+        let stride = LstmShape::gates_stride(cells);
         let mut y = cx.rows(tokens, self.directions.len() * self.outputs());
         let mut states = self.begin(segments.len());
         let (mut gates, mut memories) = (Vec::new(), Vec::new());
@@ -223,11 +224,11 @@ impl Op for Lstm {
         let (inputs, recurrent) = (of(|d| Some(d.input)), of(|d| Some(d.recurrent)));
         let projections = of(|d| d.projection);
         for (index, d) in self.directions.iter().enumerate() {
-            let mut z = cx.rows(tokens, 4 * cells);
+            let mut z = cx.rows(tokens, stride);
             let bias = Some(cx.weights.plain(d.bias));
             let epilogue = Epilogue { bias, ..Epilogue::default() };
             let (x, weight, to) = (self.read(x, index), &inputs[index], z.as_mut_slice());
-            gemm::linear_of(cx.pool, x, tokens, weight, &epilogue, to);
+            gemm::linear_of(cx.pool, x, tokens, weight, &epilogue, (to, stride));
             gates.push(z);
             memories.extend(keeps.then(|| cx.rows(tokens, cells)));
         }
@@ -260,7 +261,7 @@ impl Op for Lstm {
         let rows = |width: usize| -> Vec<Rows> {
             self.directions.iter().map(|_| cx.rows(tokens, width)).collect()
         };
-        let (mut dz, mut before) = (rows(4 * cells), rows(outputs));
+        let (mut dz, mut before) = (rows(LstmShape::gates_stride(cells)), rows(outputs));
         let with_projection = self.directions[0].projection.is_some();
         let wide = |width: usize| if with_projection { rows(width) } else { Vec::new() };
         let (mut dp, mut m) = (wide(outputs), wide(cells));
@@ -289,8 +290,9 @@ impl Op for Lstm {
         let (y, dy) = (cx.output.as_slice(), cx.gradient.as_slice());
         backward(pool, &self.shape(cx.segments), &mut adjoints, y, dy);
         drop(adjoints);
+        let mut over = Store::Over;
         for (index, dz) in dz.iter().enumerate() {
-            self.add_gradients(cx, index, dz, &before[index]);
+            over = self.add_gradients(cx, (index, over), dz, &before[index]);
             if let Some(projection) = self.directions[index].projection {
                 let dw = cx.open_parameter_gradient(projection);
                 let shape = (tokens, cells, outputs);
@@ -306,8 +308,15 @@ fn all(rows: &Rows) -> Operand<'_> {
 }
 
 impl Lstm {
-    /// What dz of a direction says of W, R, b and x.
-    fn add_gradients(&self, cx: &mut Backward<'_>, index: usize, dz: &Rows, before: &Rows) {
+    /// What dz of a direction says of W, R, b and x. `over` is what this answered for the first
+    /// direction: whether nothing was in the gradient by x before.
+    fn add_gradients(
+        &self,
+        cx: &mut Backward<'_>,
+        (index, over): (usize, Store),
+        dz: &Rows,
+        before: &Rows,
+    ) -> Store {
         let LstmDirection { input, recurrent, bias, .. } = self.directions[index];
         let (pool, x, tokens) = (cx.pool, cx.input(0), dz.rows());
         let mut db = cx.rows(1, bias.len());
@@ -320,18 +329,22 @@ impl Lstm {
         let dw = cx.open_parameter_gradient(recurrent);
         let shape = (tokens, recurrent.width, recurrent.rows);
         gemm::weight_gradient(pool, shape, all(dz), all(before), dw, None);
-        let w = Operand::new(cx.weights.plain(input), input.width);
-        let (dx, mut store) = cx.open_input_gradient(0);
-        let stride = dx.width();
-        let first = if self.reads == Reads::Own { index * input.width } else { 0 };
-        if self.reads == Reads::Own && index == 0 && store == Store::Over {
-            // The other directions' columns are theirs to write.
-            dx.as_mut_slice().fill(0.0);
-            store = Store::Add;
-        }
+        let weights = cx.weights;
+        let (dx, found) = cx.open_input_gradient(0);
+        // The first direction finds what others have left in dx; the next ones, it.
+        let store = if index == 0 { found } else { over };
+        let (own, stride) = (self.reads == Reads::Own, dx.width());
+        let first = if own { index * input.width } else { 0 };
         let values = dx.as_mut_slice().get_mut(first..).unwrap_or_default();
-        let out = Output { values, stride, store };
-        gemm::matmul(pool, (tokens, input.rows, input.width), all(dz), w, out);
+        if store == Store::Over && (own || index == 0) {
+            let w = transposed(weights, pool, input);
+            gemm::linear_of(pool, all(dz), tokens, &w, &Epilogue::default(), (values, stride));
+        } else {
+            let w = Operand::new(weights.plain(input), input.width);
+            let out = Output { values, stride, store: Store::Add };
+            gemm::matmul(pool, (tokens, input.rows, input.width), all(dz), w, out);
+        }
+        store
     }
 }
 
