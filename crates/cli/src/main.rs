@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{embed, eval, info, positions, pull, similarity, tokenize, train};
+use commands::{compare, embed, eval, info, positions, pull, similarity, tokenize, train};
 
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
@@ -48,6 +48,8 @@ enum Command {
     Pull(pull::PullArguments),
     /// Train a model of one's own, from scratch or from one that is there.
     Train(Box<train::TrainArguments>),
+    /// Compare models on the same data with the same budget: speed, learning, knowledge.
+    Compare(Box<compare::CompareArguments>),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Positions(arguments) => positions::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
         Command::Train(arguments) => train::run(*arguments),
+        Command::Compare(arguments) => compare::run(*arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,7 +29,7 @@ pub(crate) fn assemble(
         notes.push(STAND_IN.into());
     }
     notes.extend(speed.notes.iter().cloned());
-    notes.extend(speed.left_out.iter().map(|left_out| left_out.sentence()));
+    notes.extend(speed.left_out_sentences());
     let known = knowledge::known(config)?;
     notes.extend(tasks::notes(&known));
     Ok(Comparison {
@@ -65,7 +65,7 @@ fn summary(
     let run = config.run(model, config.seeds[0]);
     let settings = Prepared::settings_of(&run)?;
     let parameters = Parameters::of(&run)?;
-    let vocabulary = run.tokenizer.vocabulary;
+    let vocabulary = vocabulary(config)?;
     let mut runs = Vec::new();
     for seed in config.seeds.iter().copied() {
         let finished = Finished::read(config, model, seed);
@@ -94,4 +94,14 @@ fn summary(
         hidden: settings.hidden,
         runs,
     })
+}
+
+/// The tokens that there are, which may be fewer than the configuration allows.
+fn vocabulary(config: &Config) -> Result<usize, CompareError> {
+    let folder = config.tokenizer_folder();
+    let run = config.run(0, config.seeds[0]);
+    match folder.join("tokenizer.json").is_file() {
+        true => Ok(contexture_train::tokenizer(&run, &folder)?.vocabulary_size()),
+        false => Ok(run.tokenizer.vocabulary),
+    }
 }

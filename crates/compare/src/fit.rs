@@ -42,19 +42,28 @@ pub(crate) fn fit(config: &mut Config) -> Result<Vec<String>, CompareError> {
             return Err(CompareError::value(format!("model.{model}"), expected, nearest));
         }
         notes.push(format!(
-            "{}: fitted to hidden = {}, inner = {} (the file says {} and {}): {} parameters \
-             besides words, {:.2} % from {target}",
+            "{}: fitted to {}: {} parameters besides words, {:.2} % from {target}",
             named.name,
-            found.settings.hidden,
-            found.settings.inner,
-            named.settings.hidden,
-            named.settings.inner,
+            changes(&named.settings, &found.settings)?,
             found.parameters,
             100.0 * difference,
         ));
         named.settings = found.settings;
     }
     Ok(notes)
+}
+
+/// The keys that differ, as `hidden = 448 instead of 256`.
+fn changes(before: &ModelSettings, after: &ModelSettings) -> Result<String, CompareError> {
+    let [before, after] = [before, after].map(toml::Table::try_from);
+    let (before, after) = (before.map_err(unwritten)?, after.map_err(unwritten)?);
+    let changed = after.iter().filter(|(key, value)| before.get(*key) != Some(value));
+    let said = changed.map(|(key, value)| match before.get(key) {
+        Some(old) => format!("{key} = {value} instead of {old}"),
+        None => format!("{key} = {value}"),
+    });
+    let said: Vec<String> = said.collect();
+    Ok(if said.is_empty() { "what the file says".into() } else { said.join(", ") })
 }
 
 struct Found {

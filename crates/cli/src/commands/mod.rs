@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod compare;
 pub(crate) mod embed;
 pub(crate) mod eval;
 pub(crate) mod info;

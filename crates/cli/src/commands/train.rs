@@ -61,7 +61,7 @@ fn new(name: &str) -> Result<()> {
 }
 
 /// The first interrupt asks for a snapshot, the second one does not wait for it.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     let handler = move || {

@@ -24,7 +24,7 @@ pub(crate) struct Speed {
     digest: String,
     pub(crate) points: Vec<SpeedPoint>,
     /// What was not measured, and why.
-    pub(crate) left_out: Vec<LeftOut>,
+    left_out: Vec<LeftOut>,
     /// What was measured otherwise than the settings say.
     pub(crate) notes: Vec<String>,
 }
@@ -37,19 +37,7 @@ pub(crate) struct LeftOut {
     threads: usize,
     by: By,
     size: usize,
-    pub(crate) reason: String,
-}
-
-impl LeftOut {
-    /// In words.
-    pub(crate) fn sentence(&self) -> String {
-        let by = if self.by == By::Length { "length" } else { "depth" };
-        let mode = if self.mode == Mode::Infer { "inference" } else { "training" };
-        format!(
-            "{}: {mode} at {by} {} on {} threads is left out: {}",
-            self.model, self.size, self.threads, self.reason
-        )
-    }
+    reason: String,
 }
 
 /// What a timed repeat should last at least: shorter steps are repeated within it.
@@ -109,6 +97,24 @@ impl Speed {
             (l.by, l.size, l.threads, l.mode) == (place.by, place.size, place.threads, place.mode)
         };
         self.points.iter().any(|point| place.holds(point)) || self.left_out.iter().any(left_out)
+    }
+
+    /// What was left out, in words: each model's places with one reason in one sentence.
+    pub(crate) fn left_out_sentences(&self) -> Vec<String> {
+        let mut grouped: Vec<(&LeftOut, Vec<String>)> = Vec::new();
+        for l in &self.left_out {
+            let by = if l.by == By::Length { "length" } else { "depth" };
+            let mode = if l.mode == Mode::Infer { "inference" } else { "training" };
+            let place = format!("{mode} at {by} {} on {}", l.size, l.threads);
+            match grouped.iter_mut().find(|(g, _)| (&g.model, &g.reason) == (&l.model, &l.reason)) {
+                Some((_, places)) => places.push(place),
+                None => grouped.push((l, vec![place])),
+            }
+        }
+        let sentence = |(l, places): &(&LeftOut, Vec<String>)| {
+            format!("{}: not measured, since {} ({} threads)", l.model, l.reason, places.join(", "))
+        };
+        grouped.iter().map(sentence).collect()
     }
 
     /// What a token would take here, by the greatest size below: in the worst case in proportion
