@@ -16,8 +16,7 @@
 
 use crate::Pool;
 use crate::blocks::Places;
-use crate::gemm::Right;
-use crate::gemm::tile_panel_width;
+use crate::gemm::{Right, Scratch, tile_panel_width, with_scratch};
 use crate::isa::{Isa, Kernel, Simd, dispatch_on};
 
 /// Words as rows of the characters that occur in them.
@@ -159,15 +158,18 @@ pub fn convolve(
         let isa = filter.weight.isa();
         let strip = strip_width(isa);
         let columns = (filter.bias.len() - first).min(strip);
-        let mut products = vec![0.0; filter.width * characters * strip];
-        let shape = (characters, dim);
-        let part = Products { embedded, shape, filter, first, to: &mut products };
-        dispatch_on(isa, part);
-        let bias = &filter.bias[first..first + columns];
-        let out = Strip { z: &z, winners: winners.as_ref(), total, column };
-        let width = filter.width;
-        let windows = Windows { spelling, words: own, products: &products, width, bias, out };
-        dispatch_on(isa, windows);
+        let len = filter.width * characters * strip;
+        // Where a strip has one panel only, what is old in the second never reaches the output.
+        with_scratch(Scratch::Panels, len, |products| {
+            let shape = (characters, dim);
+            let part = Products { embedded, shape, filter, first, to: &mut *products };
+            dispatch_on(isa, part);
+            let bias = &filter.bias[first..first + columns];
+            let out = Strip { z: &z, winners: winners.as_ref(), total, column };
+            let width = filter.width;
+            let windows = Windows { spelling, words: own, products, width, bias, out };
+            dispatch_on(isa, windows);
+        });
     });
 }
 

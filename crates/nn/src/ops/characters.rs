@@ -17,9 +17,9 @@
 use std::sync::Arc;
 
 use contexture_kernels::activated::{activate_adjoint, activate_to};
-use contexture_kernels::activation::{Activation, activate};
+use contexture_kernels::activation::Activation;
 use contexture_kernels::characters::{self as kernel, Spelling};
-use contexture_kernels::gemm::{self, Operand, Output, Right};
+use contexture_kernels::gemm::{self, Epilogue, Operand, Output, Right};
 use contexture_kernels::lookup::{lookup, lookup_backward};
 use contexture_kernels::{Pool, Store};
 
@@ -159,7 +159,8 @@ impl Op for CharacterConvolution {
         );
         cx.give_back(embedded);
         let Some(winners) = winners else {
-            activate(self.activation, z.as_mut_slice());
+            let epilogue = Epilogue { activation: self.activation, ..Epilogue::default() };
+            epilogue.apply(pool, z.rows(), total, z.as_mut_slice());
             return z;
         };
         cx.keep(winners);
