@@ -51,6 +51,7 @@ pub(crate) fn record(piece: &Piece) -> Record {
         chunk: piece.chunk,
         words: None,
         tokens_detail: None,
+        cut_words: piece.cut_words,
     }
 }
 
@@ -59,21 +60,28 @@ pub(crate) fn sentence(vector: &[f32], finish: Finish) -> Vector {
     Vector::F32(finish.apply(vector))
 }
 
-/// One vector a token; `hidden` holds the piece's rows from `first` on.
+/// One vector a token; `hidden` holds the piece's rows from `first` on. Words that are spelled out
+/// are shown as they stand in the text: few of them are in a list.
 pub(crate) fn token_units(
     piece: &Piece,
+    text: &str,
     tokenizer: &Tokenizer,
     hidden: &Rows,
     first: usize,
     finish: Finish,
 ) -> Vec<Unit> {
+    let spelled = tokenizer.characters().is_some();
+    let named = |id: u32, span: Option<Span>| match span.filter(|_| spelled) {
+        Some([start, end]) => text.get(start..end).unwrap_or_default().to_string(),
+        None => tokenizer.token(id).unwrap_or_default().to_string(),
+    };
     piece
         .ids
         .iter()
         .zip(&piece.spans)
         .enumerate()
         .map(|(at, (id, span))| Unit {
-            text: tokenizer.token(*id).unwrap_or_default().to_string(),
+            text: named(*id, *span),
             span: *span,
             embedding: finish.apply(hidden.row(first + at)),
         })

@@ -352,7 +352,7 @@ impl Embedder {
         Ok(Info {
             model: model.info().clone(),
             max_length: self.max_length(),
-            tokenizer: if tokenizer.is_fast() { "wordpiece (fast)" } else { "tokenizers" },
+            tokenizer: tokenizer.kind(),
             tokens_known: tokenizer.vocabulary_size(),
             instructions: Isa::current().name(),
             sha256: sha256.into_iter().map(|(_, digest)| digest).collect(),
@@ -390,7 +390,8 @@ impl Shared {
     }
 
     fn jobs(&self, bytes: usize, plan: &Plan) -> Jobs {
-        let few = bytes < self.joint_bytes();
+        // A state goes from text to text: one session takes them all, in their order.
+        let few = bytes < self.joint_bytes() || plan.state.is_some();
         let (sessions, threads) = if few { (1, self.threads) } else { (self.threads, 1) };
         let bytes = plan.budget_tokens.saturating_mul(BYTES_PER_TOKEN);
         Jobs { sessions, threads, bytes, least: bytes.min(64 * BYTES_PER_TOKEN) }
@@ -471,7 +472,9 @@ fn open_both(
     folder: &Path,
     settings: &contexture_model::OpenOptions,
 ) -> Result<(Tokenizer, Model), EngineError> {
-    let at_root = ["tokenizer.json", "vocab.txt"].iter().any(|name| folder.join(name).exists());
+    let at_root = ["tokenizer.json", "characters.json", "vocab.txt"]
+        .iter()
+        .any(|name| folder.join(name).exists());
     if !at_root {
         let model = Model::open(folder, settings)?;
         let place = model.encoder_folder().map_or(folder, |folder| folder.path());
@@ -497,5 +500,10 @@ fn check_vocabulary(tokenizer: &Tokenizer, model: &Model) -> Result<(), EngineEr
     if special as usize >= vocabulary {
         return Err(EngineError::Vocabulary { id: special, vocabulary });
     }
-    Ok(())
+    let model = model.encoder().settings().characters.as_ref().map(|c| c.most);
+    let tokenizer = tokenizer.characters().map(|c| c.most);
+    match model {
+        Some(_) if model != tokenizer => Err(EngineError::Spelling { model, tokenizer }),
+        _ => Ok(()),
+    }
 }

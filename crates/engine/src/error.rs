@@ -46,13 +46,25 @@ pub enum EngineError {
     /// The tokenizer and the weights are not of one model.
     #[error(
         "the tokenizer gives token {id}, and the model's vocabulary has {vocabulary} entries: \
-         tokenizer.json and the weights are not of one model"
+         the tokenizer's files and the weights are not of one model"
     )]
     Vocabulary {
         /// The token.
         id: u32,
         /// The rows of the embedding table.
         vocabulary: usize,
+    },
+    /// The model reads words by their characters, and the tokenizer does not give those.
+    #[error(
+        "the model reads {} characters a word and the tokenizer gives {}: characters.json (or \
+         options.json) and the weights are not of one model",
+        model.unwrap_or(0), tokenizer.unwrap_or(0)
+    )]
+    Spelling {
+        /// Characters a word that the model reads.
+        model: Option<usize>,
+        /// Characters a word that the tokenizer gives; `None`: it does not spell words out.
+        tokenizer: Option<usize>,
     },
     /// The model computed NaN or an infinity.
     #[error(

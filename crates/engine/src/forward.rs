@@ -1,7 +1,7 @@
 //! Pieces through the model: batches by a budget of tokens, then rows to records.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use contexture_model::Model;
 use contexture_nn::ops::Mix;
@@ -10,7 +10,7 @@ use contexture_text::{Piece, Tokenizer};
 
 use crate::assemble::{self, Subject};
 use crate::plan::{Layers, Plan};
-use crate::{EngineError, Record};
+use crate::{EngineError, Record, Vector};
 
 /// One piece of a text on its way.
 pub(crate) struct Work<'a> {
@@ -47,6 +47,9 @@ impl Forward<'_> {
                 tokens += work[end].piece.ids.len();
                 end += 1;
             }
+            if self.plan.state.is_some() {
+                end = begin + 1;
+            }
             let batch = &work[begin..end];
             let numbers = batch.iter().map(|work| work.index);
             records.extend(numbers.zip(self.batch(session, batch)));
@@ -81,9 +84,13 @@ impl Forward<'_> {
         session: &mut Session,
         work: &[Work<'_>],
     ) -> Result<Vec<Result<Record, EngineError>>, EngineError> {
+        if work.iter().any(|w| w.piece.ids.is_empty()) {
+            return self.around_empty(session, work);
+        }
         let segments = Segments::from_lengths(work.iter().map(|w| w.piece.ids.len()));
         let ids: Arc<[u32]> = work.iter().flat_map(|w| w.piece.ids.iter().copied()).collect();
-        let batch = self.model.batch(ids, type_ids(work), segments.clone())?;
+        let batch =
+            self.model.batch_with(ids, type_ids(work), characters(work), segments.clone())?;
         let hidden = self.hidden(session, &batch);
         let sentences = self.plan.levels.sentence.then(|| {
             let skip: Arc<[usize]> = if self.model.head().skips_prompts() {
@@ -100,20 +107,52 @@ impl Forward<'_> {
             .collect())
     }
 
+    /// A text without any token has a vector of zeros and nothing finer; the model does not see
+    /// it. The others go on in runs.
+    fn around_empty(
+        &self,
+        session: &mut Session,
+        work: &[Work<'_>],
+    ) -> Result<Vec<Result<Record, EngineError>>, EngineError> {
+        let mut records = Vec::with_capacity(work.len());
+        for run in work.chunk_by(|a, b| a.piece.ids.is_empty() == b.piece.ids.is_empty()) {
+            match run[0].piece.ids.is_empty() {
+                true => records.extend(run.iter().map(|work| Ok(self.empty(work)))),
+                false => records.extend(self.compute(session, run)?),
+            }
+        }
+        Ok(records)
+    }
+
+    fn empty(&self, work: &Work<'_>) -> Record {
+        let levels = self.plan.levels;
+        let mut record = assemble::record(&work.piece);
+        let zeros = || Vector::F32(vec![0.0; self.plan.sentence.dimensions]);
+        record.embedding = levels.sentence.then(zeros);
+        record.words = levels.words.then(Vec::new);
+        record.tokens_detail = levels.tokens.then(Vec::new);
+        record
+    }
+
     fn hidden(
         &self,
         session: &mut Session,
         batch: &contexture_model::architectures::Batch,
     ) -> Value {
         let encoder = self.model.encoder();
+        let state = self.plan.state.as_ref();
+        let mut state = state.map(|state| state.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut run = |session: &mut Session, wanted: &dyn Fn(usize) -> bool| {
+            encoder.forward_from(session, batch, wanted, state.as_deref_mut())
+        };
         match &self.plan.layers {
-            Layers::Last => encoder.forward(session, batch),
+            Layers::Last => run(session, &|_| false).0,
             Layers::One(wanted) => {
-                let (last, mut kept) = encoder.forward_layers(session, batch, |k| k == *wanted);
+                let (last, mut kept) = run(session, &|k| k == *wanted);
                 kept.pop().map_or(last, |(_, value)| value)
             }
             Layers::Mix(weights) => {
-                let (_, kept) = encoder.forward_layers(session, batch, |_| true);
+                let (_, kept) = run(session, &|_| true);
                 let values: Vec<&Value> = kept.iter().map(|(_, value)| value).collect();
                 session.apply(Mix { weights: weights.as_slice().into() }, &values, batch.segments())
             }
@@ -148,13 +187,25 @@ impl Forward<'_> {
                 record.words = Some(assemble::word_units(piece, *subject, rows, first, self.plan));
             }
             if levels.tokens {
-                let units =
-                    assemble::token_units(piece, self.tokenizer, rows, first, self.plan.units);
+                let units = assemble::token_units(
+                    piece,
+                    subject.text,
+                    self.tokenizer,
+                    rows,
+                    first,
+                    self.plan.units,
+                );
                 record.tokens_detail = Some(units);
             }
         }
         Ok(record)
     }
+}
+
+/// The characters of a batch's words, `[tokens, most]`; `None` where words are not spelled out.
+fn characters(work: &[Work<'_>]) -> Option<Arc<[u16]>> {
+    let spelled = work.iter().any(|w| !w.piece.characters.is_empty());
+    spelled.then(|| work.iter().flat_map(|w| w.piece.characters.iter().copied()).collect())
 }
 
 /// Token types of a batch; `None` where all are zero, as is usual.

@@ -10,7 +10,7 @@ pub struct Info {
     pub model: ModelInfo,
     /// Tokens of a text that are used by default, special tokens counted.
     pub max_length: usize,
-    /// The tokenizer's kind: `wordpiece (fast)` or `tokenizers`.
+    /// The tokenizer's kind: `wordpiece (fast)`, `tokenizers` or `characters`.
     pub tokenizer: &'static str,
     /// Entries of the tokenizer's vocabulary.
     pub tokens_known: usize,

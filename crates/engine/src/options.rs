@@ -6,12 +6,13 @@ use contexture_text::Overflow;
 /// Which of the model's layers the vectors are made of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Layer {
-    /// The model's output.
+    /// The model's output: the last layer's, or its own mix of layers where it has learned one.
     #[default]
     Last,
     /// Hidden state number k: 0 is the embeddings' output, k the output of layer k.
     Number(usize),
-    /// A weighted sum of all hidden states, embeddings first; empty: their mean.
+    /// A weighted sum of all hidden states, embeddings first; empty: the model's own learned mix
+    /// where it has one, else their mean.
     Mix(Vec<f32>),
 }
 
@@ -67,6 +68,10 @@ pub struct EmbedOptions {
     pub overflow: Overflow,
     /// Tokens that one forward takes together, per thread.
     pub budget_tokens: usize,
+    /// Whether a recurrent model goes on from one text to the next, as the first ELMo did: a text's
+    /// vectors then depend on all texts before it in the call, and texts are taken one by one.
+    /// `false`: each text begins afresh, and the same text has the same vectors everywhere.
+    pub stateful: bool,
 }
 
 /// Activations of this many tokens stay near the cache while products are long enough to run at
@@ -86,6 +91,7 @@ impl Default for EmbedOptions {
             max_length: None,
             overflow: Overflow::default(),
             budget_tokens: DEFAULT_BUDGET_TOKENS,
+            stateful: false,
         }
     }
 }

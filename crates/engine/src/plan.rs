@@ -1,6 +1,9 @@
 //! What a user asked for, resolved against what the model can do: checked once, before any text.
 
+use std::sync::{Arc, Mutex};
+
 use contexture_model::Model;
+use contexture_model::architectures::EncoderState;
 use contexture_text::{Overflow, Tokenizer};
 
 use crate::assemble::Finish;
@@ -18,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) max_length: usize,
     pub(crate) overflow: Overflow,
     pub(crate) budget_tokens: usize,
+    /// What recurrent layers hand from text to text, where that was asked for.
+    pub(crate) state: Option<Arc<Mutex<EncoderState>>>,
 }
 
 /// Which hidden states are read.
@@ -69,6 +74,7 @@ impl Plan {
             max_length: max_length(model, tokenizer, options)?,
             overflow: options.overflow,
             budget_tokens: options.budget_tokens,
+            state: state(model, options)?,
         })
     }
 }
@@ -93,13 +99,26 @@ fn sentence_width(model: &Model, options: &EmbedOptions) -> Result<(usize, bool)
     }
 }
 
+fn state(
+    model: &Model,
+    options: &EmbedOptions,
+) -> Result<Option<Arc<Mutex<EncoderState>>>, EngineError> {
+    if options.stateful && model.encoder().settings().lstm.is_none() {
+        let supported = "false: only recurrent models carry a state from text to text".into();
+        return Err(setting("stateful", "true".into(), supported));
+    }
+    Ok(options.stateful.then(Arc::default))
+}
+
 fn layers(model: &Model, layer: &Layer) -> Result<Layers, EngineError> {
     let last = model.info().layers;
+    let mixes = model.encoder().mixes();
     match layer {
         Layer::Last => Ok(Layers::Last),
-        Layer::Number(n) if *n == last => Ok(Layers::Last),
-        Layer::Number(n) if *n < last => Ok(Layers::One(*n)),
+        Layer::Number(n) if *n == last && !mixes => Ok(Layers::Last),
+        Layer::Number(n) if *n <= last => Ok(Layers::One(*n)),
         Layer::Number(n) => Err(setting("layer", n.to_string(), format!("0 to {last}"))),
+        Layer::Mix(weights) if weights.is_empty() && mixes => Ok(Layers::Last),
         Layer::Mix(weights) if weights.is_empty() => {
             Ok(Layers::Mix(vec![1.0 / (last + 1) as f32; last + 1]))
         }

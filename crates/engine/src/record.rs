@@ -44,6 +44,9 @@ pub struct Record {
     pub words: Option<Vec<Unit>>,
     /// Token vectors, where asked for.
     pub tokens_detail: Option<Vec<Unit>>,
+    /// Words of which the model, which spells words out, saw only the beginning: they have more
+    /// bytes than it takes. 0 for models of sub-words.
+    pub cut_words: usize,
 }
 
 impl Record {

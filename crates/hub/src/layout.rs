@@ -126,6 +126,9 @@ fn not_a_model(place: &str, found: &str) -> HubError {
 pub(crate) fn check_folder(folder: &Path) -> Result<(), HubError> {
     let place = folder.display().to_string();
     let folders = module_folders(folder);
+    if is_elmo(folder) {
+        return Ok(());
+    }
     if !folders.iter().any(|path| path.join("config.json").is_file()) {
         return Err(not_a_model(&place, "no config.json"));
     }
@@ -149,6 +152,18 @@ pub(crate) fn check_folder(folder: &Path) -> Result<(), HubError> {
         }
     }
     Err(not_a_model(&place, "no model.safetensors"))
+}
+
+/// ELMo's files: sizes in `options.json` and weights in HDF5, or the files of ELMoForManyLangs. What
+/// is wrong with them is said where they are opened.
+fn is_elmo(folder: &Path) -> bool {
+    let names = || folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let any = |fits: &dyn Fn(&str) -> bool| names().any(|name| name.to_str().is_some_and(fits));
+    let plain = !folder.join("config.json").is_file();
+    plain
+        && any(&|name| name.ends_with("options.json"))
+        && any(&|name| name.ends_with(".hdf5") || name.ends_with(".h5"))
+        || folder.join("char.dic").is_file() && !plain
 }
 
 fn check_shards(place: &str, folder: &Path) -> Result<(), HubError> {

@@ -109,7 +109,15 @@ pub enum ModelError {
         /// What is wrong.
         reason: String,
     },
-    /// One tensor's entry in a safetensors header is broken.
+    /// An HDF5 file whose structure is broken, or that is cut short.
+    #[error("{path}: not a readable HDF5 file: {reason}; fetch it again", path = .path.display())]
+    Hdf5 {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// One tensor's entry in a weights file is broken.
     #[error("{path}: tensor `{tensor}`: {reason}", path = .path.display())]
     TensorEntry {
         /// The file.
@@ -224,6 +232,10 @@ impl ModelError {
 
     pub(crate) fn tensor(path: &Path, tensor: &str, reason: impl Into<String>) -> Self {
         Self::TensorEntry { path: path.into(), tensor: tensor.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn hdf5(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Hdf5 { path: path.into(), reason: reason.into() }
     }
 
     pub(crate) fn header(path: &Path, reason: impl Into<String>) -> Self {

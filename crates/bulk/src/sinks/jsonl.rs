@@ -134,6 +134,9 @@ fn write_record(line: &mut Vec<u8>, id: &Id, record: &Record, shape: &Shape) {
     object.number(count, record.tokens);
     object.number("tokens_used", record.tokens_used);
     object.flag("truncated", record.truncated);
+    if record.cut_words > 0 {
+        object.number("cut_words", record.cut_words);
+    }
     object.span(Some(record.span));
     if shape.chunks {
         object.number("chunk", record.chunk);

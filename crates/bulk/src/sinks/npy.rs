@@ -97,6 +97,9 @@ impl Npy {
         object.number("tokens", record.tokens);
         object.number("tokens_used", record.tokens_used);
         object.flag("truncated", record.truncated);
+        if record.cut_words > 0 {
+            object.number("cut_words", record.cut_words);
+        }
         object.span(unit.map_or(Some(record.span), |(_, unit)| unit.span));
         if self.shape.chunks {
             object.number("chunk", record.chunk);

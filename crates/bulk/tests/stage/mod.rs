@@ -127,5 +127,6 @@ pub(crate) fn record(values: Vec<f32>) -> Record {
         chunk: 2,
         words: None,
         tokens_detail: None,
+        cut_words: 0,
     }
 }

@@ -21,6 +21,7 @@ struct Head {
     chunk: usize,
     words: Option<Vec<UnitHead>>,
     tokens_detail: Option<Vec<UnitHead>>,
+    cut_words: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +69,7 @@ impl Spool {
             truncated: record.truncated,
             span: record.span,
             chunk: record.chunk,
+            cut_words: record.cut_words,
             words: record.words.map(heads),
             tokens_detail: record.tokens_detail.map(heads),
         };
@@ -121,6 +123,7 @@ impl Spool {
                 chunk: head.chunk,
                 words: head.words.map(units),
                 tokens_detail: head.tokens_detail.map(units),
+                cut_words: head.cut_words,
             };
             emit(&id, &record)?;
         }

@@ -1,6 +1,8 @@
-//! Weights in files: safetensors read and written, and the name maps between file and model.
+//! Weights in files: safetensors read and written, HDF5 read, and the name maps between file and
+//! model.
 
 pub(crate) mod files;
+pub(crate) mod hdf5;
 mod header;
 pub(crate) mod load;
 pub(crate) mod names;

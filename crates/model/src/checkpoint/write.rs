@@ -57,16 +57,18 @@ pub(crate) fn write(
 }
 
 /// What a folder holds besides weights that a copy needs.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 14] = [
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "tokenizer.json",
+    "characters.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
+    "vocab.txt.gz",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",

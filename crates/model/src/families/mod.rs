@@ -4,6 +4,7 @@
 mod bert;
 mod contexture;
 mod distilbert;
+pub(crate) mod elmo;
 mod heads;
 mod jina_bert;
 mod modernbert;

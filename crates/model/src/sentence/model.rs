@@ -49,6 +49,9 @@ impl Model {
     /// before memory is taken.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, ModelError> {
         let folder = Folder::open(path.as_ref())?;
+        if let Some(elmo) = Self::open_elmo(&folder, options)? {
+            return Ok(elmo);
+        }
         let mut modules = modules::read(&folder)?;
         if let Some(pooling) = &options.pooling {
             override_pooling(&mut modules, pooling);
@@ -246,7 +249,7 @@ impl Parts {
 }
 
 /// The heads that an opened model has, and which of the two begin afresh.
-fn wanted(
+pub(super) fn wanted(
     stored: Heads,
     add: Option<&AddHeads>,
     settings: &EncoderSettings,
@@ -276,7 +279,7 @@ fn config(folder: &Folder) -> Result<Config, ModelError> {
     }
 }
 
-fn override_pooling(modules: &mut Modules, wanted: &[Pooling]) {
+pub(super) fn override_pooling(modules: &mut Modules, wanted: &[Pooling]) {
     for module in &mut modules.head.modules {
         if let ModuleSettings::Pool { pooling, .. } = module {
             *pooling = wanted.to_vec();

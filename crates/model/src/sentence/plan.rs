@@ -120,7 +120,7 @@ impl Plan {
     }
 }
 
-fn packed(values: Vec<f32>, declared: &Declared, pack: bool) -> Stored {
+pub(super) fn packed(values: Vec<f32>, declared: &Declared, pack: bool) -> Stored {
     use contexture_kernels::gemm::PackedMatrix;
     match pack && declared.role == Role::Matrix {
         true => {
@@ -132,7 +132,7 @@ fn packed(values: Vec<f32>, declared: &Declared, pack: bool) -> Stored {
 }
 
 /// First values of some parameters of a larger declaration.
-fn fresh<'a>(declared: impl Iterator<Item = &'a Declared>, seed: u64) -> Vec<Vec<f32>> {
+pub(super) fn fresh<'a>(declared: impl Iterator<Item = &'a Declared>, seed: u64) -> Vec<Vec<f32>> {
     let mut builder = Builder::new();
     let params: Vec<_> =
         declared.map(|d| builder.table(&d.name, d.param.rows, d.param.width, d.initial)).collect();

@@ -11,6 +11,7 @@ use super::plan::DENSE;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::write;
+use crate::families::elmo::{self, ElmoFiles};
 use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads};
 use crate::folder::modules::{MODES, SWITCHES};
 use crate::folder::{ModuleSettings, SentenceSettings};
@@ -29,6 +30,12 @@ impl Model {
     pub fn write(&self, folder: &Path, weights: &Weights) -> Result<(), ModelError> {
         fs::create_dir_all(folder).map_err(|e| ModelError::io(folder, e))?;
         let encoder = match &self.source {
+            // It becomes a model of Contexture's own family.
+            Some(source) if self.info.family == elmo::NAME => {
+                self.write_settings(folder)?;
+                ElmoFiles::write(&source.folder, self.encoder.settings(), folder)?;
+                folder.to_path_buf()
+            }
             Some(source) => self.copy_settings(source, folder)?,
             None => {
                 self.write_settings(folder)?;

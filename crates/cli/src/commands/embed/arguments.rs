@@ -16,7 +16,9 @@ use crate::model::ModelArguments;
 /// `{"id", "embedding", "tokens", "tokens_used", "truncated", "span": [start, end]}`, the span in
 /// bytes of the input; nothing is cut silently. --level word adds "words", an array of `{"text",
 /// "span", "embedding"}`; --level token makes "tokens" such an array and calls the count
-/// "tokens_total". --on-overflow chunk gives a record for each "chunk".
+/// "tokens_total". --on-overflow chunk gives a record for each "chunk". Models that spell words out
+/// (ELMo) add "cut_words" where words have more bytes than they take. A text without any token has
+/// a vector of zeros.
 ///
 /// Files appear under their names when they are whole. A summary goes to standard error.
 #[derive(Args)]
@@ -59,8 +61,8 @@ struct Vectors {
     /// How token vectors become a sentence's [default: what the model's folder says].
     #[arg(long, value_enum)]
     pooling: Option<PoolingName>,
-    /// The layer: last, a number (0 is the embeddings' output), mix (the mean of all), or
-    /// mix:W0,W1,... (one weight a layer, embeddings first).
+    /// The layer: last, a number (0 is the embeddings' output), mix (the model's own learned mix,
+    /// else the mean of all), or mix:W0,W1,... (one weight a layer, embeddings first).
     #[arg(long, default_value = "last", value_parser = layer)]
     layer: Layer,
     /// Unit length for every vector; --normalize=false adds none to what the model's own modules
@@ -94,6 +96,11 @@ struct Vectors {
     /// Tokens that one forward takes together, per thread.
     #[arg(long, default_value_t = DEFAULT_BUDGET_TOKENS, value_name = "TOKENS")]
     budget_tokens: usize,
+    /// Let a recurrent model (ELMo, LSTM) go on from each text to the next, as the first ELMo did.
+    /// A text's vectors then depend on every text before it in the run; without, each text begins
+    /// afresh and always has the same vectors.
+    #[arg(long)]
+    stateful: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -211,6 +218,7 @@ impl EmbedArguments {
                 OverflowName::Chunk => Overflow::Chunk,
             },
             budget_tokens: vectors.budget_tokens,
+            stateful: vectors.stateful,
         })
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Summary {
     pub(crate) tokens: u64,
     pub(crate) tokens_used: u64,
     pub(crate) truncated: u64,
+    pub(crate) empty: u64,
+    pub(crate) cut_words: u64,
     pub(crate) skipped: u64,
     pub(crate) first_skipped: Option<String>,
     pub(crate) output: String,
@@ -31,6 +33,8 @@ impl Summary {
         self.records += records.len() as u64;
         self.tokens += records.first().map_or(0, |record| record.tokens as u64);
         self.tokens_used += records.iter().map(|record| record.tokens_used as u64).sum::<u64>();
+        self.empty += u64::from(records.iter().all(|record| record.tokens == 0));
+        self.cut_words += records.iter().map(|record| record.cut_words as u64).sum::<u64>();
         self.truncated += u64::from(records.iter().any(|record| record.truncated));
     }
 
@@ -69,6 +73,22 @@ impl Summary {
                 self.texts,
                 plural(self.texts, "text"),
                 if self.truncated == 1 { "was" } else { "were" },
+            ));
+        }
+        if self.empty > 0 {
+            warnings.push(format!(
+                "{} of {} {} {} no word: the vector is zeros",
+                self.empty,
+                self.texts,
+                plural(self.texts, "text"),
+                if self.empty == 1 { "holds" } else { "hold" },
+            ));
+        }
+        if self.cut_words > 0 {
+            warnings.push(format!(
+                "{} {} longer than the model spells out; only the beginning was seen",
+                self.cut_words,
+                if self.cut_words == 1 { "word is" } else { "words are" },
             ));
         }
         if self.skipped > 0 {
