@@ -40,7 +40,7 @@ impl Forecast {
         let e = model.encoder().settings();
         // The language head's gradients by its words are kept until its backward adds them.
         let words =
-            if model.language().is_some() { 4 * (e.vocabulary * e.hidden) as u64 } else { 0 };
+            if model.language().is_some() { 4 * (e.vocabulary * e.word_width()) as u64 } else { 0 };
         Self {
             weights: values,
             gradients: values,
@@ -56,11 +56,18 @@ impl Forecast {
     }
 }
 
-/// What the tape keeps of a token: of each layer the norms' outputs, query, key and value, the
+/// What the tape keeps of a token: of each layer of attention the norms' outputs, query, key and value, the
 /// attention's output, both sums, the inner values before their activation; and, once, the
 /// gradients of the layer that is being worked on.
 pub(crate) fn bytes_per_token(model: &Model) -> u64 {
     let e = model.encoder().settings();
+    if let Some(lstm) = &e.lstm {
+        // Of each direction four gates, the memory and the output, and the gradients of all.
+        let layer = e.directions() * (5 * lstm.cells + 2 * e.word_width());
+        let once = e.directions() * 8 * lstm.cells + 6 * e.hidden;
+        let spelled = e.characters.as_ref().map_or(0, |c| (2 + 4 * c.highways) * c.features());
+        return 4 * (e.layers.len() * layer + once + spelled) as u64;
+    }
     let width = e.heads * e.head_width;
     let inner = if e.gated { 2 * e.inner } else { e.inner };
     let dropped = if e.dropout > 0.0 { 4 * e.hidden } else { 0 };

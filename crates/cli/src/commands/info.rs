@@ -56,14 +56,8 @@ fn model_rows(info: &Info) -> Vec<(&'static str, String)> {
     };
     vec![
         ("architecture", format!("{}, {} family", model.architecture, model.family)),
-        ("positions", model.positions.join(", ")),
-        (
-            "size",
-            format!(
-                "{} layers, {} heads, hidden {}, inner {}",
-                model.layers, model.heads, model.hidden, model.inner
-            ),
-        ),
+        ("positions", model.order()),
+        ("size", model.shape()),
         ("pooling", format!("{}{assumed}", list(&model.head))),
         ("dimensions", model.dimensions.to_string()),
         ("maximum length", limit),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::architectures::{CharacterSettings, Directions, LstmSettings};
 use crate::folder::SentenceSettings;
 
 /// A model's description, for `contexture info` and for records of runs.
@@ -25,6 +26,14 @@ pub struct ModelInfo {
     pub heads: usize,
     /// Width inside the feed-forward part.
     pub inner: usize,
+    /// Its recurrent layers, where it has such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lstm: Option<LstmSettings>,
+    /// How it reads words that are spelled out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharacterSettings>,
+    /// Whether its output is a learned mix of its layers.
+    pub mix: bool,
     /// Entries of the word table.
     pub vocabulary: usize,
     /// Width of a sentence's vector.
@@ -53,6 +62,41 @@ pub struct ModelInfo {
     pub tensors_ignored: Vec<String>,
     /// Tensors that this software knows nothing of, left alone.
     pub tensors_unknown: Vec<String>,
+}
+
+impl ModelInfo {
+    /// How tokens know their places, in words.
+    pub fn order(&self) -> String {
+        match (&self.positions[..], &self.lstm) {
+            ([], Some(_)) => "none (layers read in order)".into(),
+            ([], None) => "none: it sees a bag of words".into(),
+            (names, _) => names.join(", "),
+        }
+    }
+
+    /// Its layers and widths, in words.
+    pub fn shape(&self) -> String {
+        let Self { layers, heads, hidden, inner, .. } = self;
+        let mut size = match &self.lstm {
+            None => format!("{layers} layers, {heads} heads, hidden {hidden}, inner {inner}"),
+            Some(lstm) => {
+                let directions = match lstm.directions {
+                    Directions::Both if lstm.joint => "both directions, each layer reads both",
+                    Directions::Both => "both directions, kept apart",
+                    Directions::Forward => "forward",
+                };
+                format!("{layers} LSTM layers, {} cells, hidden {hidden}, {directions}", lstm.cells)
+            }
+        };
+        if let Some(spelled) = &self.characters {
+            let (filters, most) = (spelled.features(), spelled.most);
+            size += &format!("; words spelled in at most {most} characters by {filters} filters");
+        }
+        if self.mix {
+            size += "; output: a learned mix of the layers";
+        }
+        size
+    }
 }
 
 /// The `license:` line of a model card's front matter.

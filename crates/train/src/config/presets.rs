@@ -24,6 +24,11 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../../presets/causal.toml"),
     },
     Preset {
+        name: "elmo",
+        about: "a bidirectional language model of words spelled out, by LSTMs that read both ways",
+        text: include_str!("../../presets/elmo.toml"),
+    },
+    Preset {
         name: "contrastive",
         about: "sentence vectors from pairs of texts, with hard negatives where there are any",
         text: include_str!("../../presets/contrastive.toml"),
