@@ -34,11 +34,12 @@ mod sizes;
 mod speed;
 mod store;
 pub mod tasks;
+mod wording;
 
 pub use compare::{Comparer, Outcome};
 pub use config::Config;
 pub use error::CompareError;
 pub use estimate::{Estimate, ModelEstimate};
 pub use event::{Event, Phase};
-pub use page::page;
+pub use page::{figures, page};
 pub use report::Comparison;

@@ -49,7 +49,7 @@ fn panel(ordered: bool, models: usize) -> TaskPanel {
         ordered,
         percent: true,
         bins,
-        chance: Some(0.5),
+        level: Some((0.5, "chance".to_owned())),
         series: (0..models).map(series).collect(),
         differences: vec![series(0)],
     }
@@ -205,7 +205,7 @@ fn a_fitted_line_goes_through_points_that_obey_its_law() {
 fn an_interval_reaches_from_its_low_end_to_its_high_one() {
     let mut one = panel(true, 1);
     one.bins = vec!["a".to_owned()];
-    one.chance = Some(0.0);
+    one.level = Some((0.0, NASTY.to_owned()));
     let cell = TaskCell { value: 0.5, interval: Some([0.25, 1.0]), items: 4 };
     one.series[0].cells = vec![Some(cell)];
     let tasks = vec![TaskSection { panels: vec![one], ..TaskSection::default() }];

@@ -1,10 +1,14 @@
 //! What trained models know: each task gives a value an item; figures are made of them afterwards.
 
 mod agreement;
+#[cfg(test)]
+mod agreement_tests;
 mod figures;
 mod items;
 mod layers;
 mod measure;
+#[cfg(test)]
+mod measure_tests;
 mod order;
 mod probing;
 mod sentences;

@@ -12,6 +12,8 @@ pub struct ComparisonPage {
     pub models: Vec<ComparedModel>,
     /// What each run learned.
     pub curves: Vec<LearningCurve>,
+    /// What the curves show; empty: the held-out loss.
+    pub loss: String,
     /// What steps cost.
     pub costs: Vec<CostPoint>,
     /// Power laws that were fitted to them.
@@ -58,7 +60,7 @@ pub struct ComparedRun {
     pub held_out: Option<f64>,
 }
 
-/// The held-out loss of a run over its training.
+/// The loss of a run over its training.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearningCurve {
     /// The number of its model in [`ComparisonPage::models`].
@@ -78,7 +80,7 @@ pub struct LearningPoint {
     pub tokens: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// The held-out loss.
+    /// The loss.
     pub loss: f64,
 }
 
@@ -187,8 +189,8 @@ pub struct TaskPanel {
     pub percent: bool,
     /// The bins' names.
     pub bins: Vec<String>,
-    /// What guessing gives.
-    pub chance: Option<f64>,
+    /// What needs no model, and its name: what guessing gives, what words alone tell.
+    pub level: Option<(f64, String)>,
     /// A figure of each model in each bin.
     pub series: Vec<TaskSeries>,
     /// One model less another, in each bin.

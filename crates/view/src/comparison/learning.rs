@@ -61,7 +61,11 @@ impl ComparisonPage {
         table("What was compared", &heads.map(str::to_owned), &rows)
     }
 
-    /// The held-out loss against tokens and against time.
+    fn loss(&self) -> &str {
+        if self.loss.is_empty() { "held-out loss" } else { &self.loss }
+    }
+
+    /// The loss against tokens and against time.
     pub(super) fn learning_plots(&self) -> Vec<Plot> {
         let longest = self.curves.iter().flat_map(|c| &c.points).map(|p| p.seconds);
         let (unit, unit_name) = match longest.fold(0.0, f64::max) {
@@ -73,11 +77,11 @@ impl ComparisonPage {
             let curves: Vec<Curve> = self.curves.iter().map(|own| self.curve(own, along)).collect();
             let points = || curves.iter().flat_map(|curve| &curve.points);
             Plot {
-                title: format!("Held-out loss against {x_name}"),
+                title: format!("{} against {x_name}", capitalised(self.loss())),
                 x: Scale::linear(points().map(|p| p[0]).chain([0.0]), Fit::Tight, 6),
                 x_name: x_name.to_owned(),
                 y: Scale::linear(points().map(|p| p[1]), Fit::Ticks, 5),
-                y_name: "held-out loss".to_owned(),
+                y_name: self.loss().to_owned(),
                 level: None,
                 legend: true,
                 width: SIZE.0,
@@ -131,7 +135,12 @@ impl ComparisonPage {
                 }
             }
         }
-        let heads = ["model", "seed", "step", "tokens", "time", "held-out loss"];
-        folded("Numbers", &table("Held-out losses", &heads.map(str::to_owned), &rows))
+        let heads = ["model", "seed", "step", "tokens", "time", self.loss()];
+        folded("Numbers", &table(self.loss(), &heads.map(str::to_owned), &rows))
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

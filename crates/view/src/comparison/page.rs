@@ -126,8 +126,8 @@ fn learning(comparison: &ComparisonPage) -> String {
         .enumerate()
         .map(|(at, plot)| (plot.svg(&format!("learning-{at}"), ""), String::new(), false));
     format!(
-        "{}<p>How surprised each model is by text that it has not seen, while it trains: lower is \
-         better. On the left all have read the same number of tokens, on the right they have worked \
+        "{}<p>The loss of each model while it trains, held-out: how surprised it is by text that it has \
+         not seen; lower is better. On the left all have read the same number of tokens, on the right they have worked \
          for the same time; a model can win one and lose the other. Dashes tell the runs of one \
          model, which differ in their seed only, apart: differences between models that are not \
          larger than those between runs say nothing.</p>\n{}{}",

@@ -19,7 +19,11 @@ pub(super) fn draw(panel: &TaskPanel, colours: &[usize]) -> (String, String, f64
     let percent = if panel.percent { 100.0 } else { 1.0 };
     let cells = || panel.series.iter().flat_map(|series| series.cells.iter().flatten());
     let ends = cells().flat_map(|cell| cell.interval.into_iter().flatten().chain([cell.value]));
-    let x = Scale::linear(ends.chain(panel.chance).map(|v| percent * v), Fit::Ticks, 6);
+    let x = Scale::linear(
+        ends.chain(panel.level.iter().map(|level| level.0)).map(|v| percent * v),
+        Fit::Ticks,
+        6,
+    );
     let letters = panel.bins.iter().map(|name| name.chars().count().min(NAME)).max().unwrap_or(1);
     let (left, right) = (letters as f64 * LETTER + 14.0, WIDE - 20.0);
     let (legend, top) = legend(panel, colours);
@@ -39,14 +43,15 @@ pub(super) fn draw(panel: &TaskPanel, colours: &[usize]) -> (String, String, f64
             escape(name)
         ));
     }
-    if let Some(chance) = panel.chance.filter(|chance| chance.is_finite()) {
-        let at = pixels(place(chance));
+    if let Some((level, name)) = panel.level.as_ref().filter(|level| level.0.is_finite()) {
+        let at = pixels(place(*level));
         out.push_str(&format!(
             "<path class=\"level\" d=\"M{at} {}V{}\"/>\
-             <text class=\"name\" x=\"{at}\" y=\"{}\">chance</text>\n",
+             <text class=\"name\" text-anchor=\"middle\" x=\"{at}\" y=\"{}\">{}</text>\n",
             pixels(top),
             pixels(bottom),
-            pixels(top - 5.0)
+            pixels(top - 5.0),
+            escape(name)
         ));
     }
     for (bin, name) in panel.bins.iter().enumerate() {

@@ -57,7 +57,11 @@ impl ComparisonPage {
             let values = curve.points.iter().map(|point| point[1]);
             values.chain(curve.intervals.iter().flatten().copied())
         });
-        let y = Scale::linear(values.chain(panel.chance.map(|c| percent * c)), Fit::Ticks, 5);
+        let y = Scale::linear(
+            values.chain(panel.level.iter().map(|level| percent * level.0)),
+            Fit::Ticks,
+            5,
+        );
         Plot {
             title: panel.title.clone(),
             x: Scale::names(&panel.bins),
@@ -65,7 +69,7 @@ impl ComparisonPage {
             y,
             y_name: format!("{}{}", panel.measure, if panel.percent { ", %" } else { "" }),
             curves,
-            level: panel.chance.map(|chance| (percent * chance, "chance".to_owned())),
+            level: panel.level.as_ref().map(|(level, name)| (percent * level, name.clone())),
             legend: true,
             width: SIZE.0,
             height: SIZE.1,
