@@ -171,6 +171,11 @@ fn panel(
             bins.push(&figure.bin);
         }
     }
+    if split == "layer" {
+        // Models of several depths: numbers first, then what all have.
+        let rank = |bin: &&str| bin.parse().unwrap_or(if *bin == "output" { 1000 } else { 1001 });
+        bins.sort_by_key(rank);
+    }
     let wording = wording::panel(kind, split);
     let level = own.iter().find_map(|figure| figure.chance);
     let series = |wanted: bool| -> Vec<TaskSeries> {

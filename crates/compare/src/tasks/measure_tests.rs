@@ -165,8 +165,8 @@ fn words_are_probed_layer_by_layer() -> Result<(), CompareError> {
     let settings = ProbingSettings { name, file, training, column: 2, rows: 0, training_rows: 0 };
     let found = measure(&TaskSettings::Probing(settings), &run, &CONTEXT)?;
     let bins: Vec<&str> = found.groups.iter().map(|group| group.bin.as_str()).collect();
-    assert_eq!(bins, ["0", "1", "2 (output)", "mix"]);
-    let output = group(&found, "layer", "2 (output)");
+    assert_eq!(bins, ["0", "1", "output", "mix"]);
+    let output = group(&found, "layer", "output");
     assert_eq!((output.weights.clone(), output.chance), (vec![4.0; 4], Some(1.0)));
     assert!(output.values.iter().all(|share| *share >= 0.75), "{output:?}");
     let mut pairs = "label\tidx1-idx2\tsentence1\tsentence2\n".to_owned();
@@ -179,7 +179,7 @@ fn words_are_probed_layer_by_layer() -> Result<(), CompareError> {
     let (name, training) = (None, None);
     let settings = WordInContextSettings { name, file, training, rows: 0, training_rows: 0 };
     let found = measure(&TaskSettings::WordInContext(settings), &run, &CONTEXT)?;
-    let output = group(&found, "layer", "2 (output)");
+    let output = group(&found, "layer", "output");
     assert_eq!((output.values.clone(), output.chance), (vec![1.0; 10], Some(0.5)));
     assert!(found.notes[0].contains("cross-validation"), "{:?}", found.notes);
     Ok(())

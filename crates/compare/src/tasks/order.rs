@@ -13,10 +13,10 @@
 
 use std::path::Path;
 
-use contexture_engine::{EmbedOptions, Embedder};
+use contexture_engine::EmbedOptions;
 use contexture_evaluate::Draws;
 use contexture_evaluate::reading::Table;
-use contexture_evaluate::vectors::{Sentences, cosine, sentences};
+use contexture_evaluate::vectors::cosine;
 
 use super::measure::{TaskContext, spread};
 use super::{ItemGroup, OrderSettings, TaskItems};
@@ -50,17 +50,21 @@ pub(super) fn measure(
         .map(String::as_str)
         .chain(TRIO)
         .collect();
-    let vectors = embed(&embedder, &all, context)?;
+    let records = embedder.embed_with(&all, &EmbedOptions::default())?;
     let each = CHANGES.len() + 1;
-    let row = |text: usize, form: usize| vectors.row(text * each + form);
+    let row = |text: usize, form: usize| records[text * each + form].vector();
+    // Behind the model's limit other words are lost in another order: that would look like order.
+    let whole: Vec<usize> = (0..texts.len())
+        .filter(|at| records[at * each..(at + 1) * each].iter().all(|record| !record.truncated))
+        .collect();
     let mut cosines: Vec<ItemGroup> =
         CHANGES.iter().map(|name| ItemGroup::new("cosine", name, None)).collect();
     let mut shares: Vec<ItemGroup> =
         CHANGES.iter().map(|name| ItemGroup::new("change", name, None)).collect();
     let mut others = ItemGroup::new("cosine", OTHER, None);
-    for at in 0..texts.len() {
+    for (place, at) in whole.iter().copied().enumerate() {
         // The sentence half the file away is about something else.
-        let other = (at + texts.len() / 2) % texts.len();
+        let other = whole[(place + whole.len() / 2) % whole.len()];
         let apart = cosine(row(at, 0), row(other, 0));
         others.push(at, apart);
         for change in 0..CHANGES.len() {
@@ -78,26 +82,18 @@ pub(super) fn measure(
     let first = texts.len() * each;
     for (form, name) in TRIO.iter().enumerate().skip(1) {
         let mut group = ItemGroup::new(TRIO[0], name, None);
-        group.push(0, cosine(vectors.row(first), vectors.row(first + form)));
+        group.push(0, cosine(records[first].vector(), records[first + form].vector()));
         groups.push(group);
     }
-    let mut notes = vec![format!("{} sentences of {LEAST} words or more", texts.len())];
+    let mut notes = vec![format!("{} sentences of {LEAST} words or more", whole.len())];
     if short > 0 {
         notes.push(format!("{short} rows are left out: nothing in them can change places"));
     }
-    if vectors.truncated > 0 {
-        notes.push(format!("{} texts were cut at the model's limit", vectors.truncated));
+    if whole.len() < texts.len() {
+        let cut = texts.len() - whole.len();
+        notes.push(format!("{cut} sentences are left out: they are longer than the model's limit"));
     }
     Ok(TaskItems { task: String::new(), groups, notes })
-}
-
-fn embed(
-    embedder: &Embedder,
-    texts: &[&str],
-    context: &TaskContext,
-) -> Result<Sentences, CompareError> {
-    let setup = context.setup(EmbedOptions::default());
-    Ok(sentences(embedder, texts.iter().copied(), &setup)?)
 }
 
 /// Sentences of which something can change places, and how many rows were not such.
