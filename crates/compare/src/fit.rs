@@ -86,9 +86,14 @@ impl Search {
     fn closest(&self) -> Result<Found, CompareError> {
         let step = self.step()?;
         let wide = |steps: usize| self.count(self.scaled(steps * step)?);
-        let (mut below, mut above) = (1, 1);
+        let own = self.run.model.hidden.div_ceil(step);
+        let (mut below, mut above) = (own, own);
         while wide(above)?.parameters < self.target && 2 * above * step <= WIDEST {
             (below, above) = (above, 2 * above);
+        }
+        // Widths that are too narrow to work at all end the way down.
+        while below > 1 && wide(below)?.parameters > self.target && wide(below / 2).is_ok() {
+            (below, above) = (below / 2, below);
         }
         while above - below > 1 {
             let middle = below.midpoint(above);

@@ -115,10 +115,15 @@ fn seconds_end_runs_at_steps_that_the_clock_chooses() {
     let stage = Stage::new();
     let folder = stage.path("seconds");
     let config = stage.config(&folder);
-    let done = stage.compare(
-        &config,
-        &["--only", "train", "--set", "budget.by=\"seconds\"", "--set", "seeds=[1]", "--quiet"],
-    );
+    let sets = [
+        "budget.by=\"seconds\"",
+        "seeds=[1]",
+        "training.evaluation.every=0",
+        "training.snapshots.every=0",
+    ];
+    let mut arguments = vec!["--only", "train", "--quiet"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    let done = stage.compare(&config, &arguments);
     assert!(done.status.success(), "{}", said(&done));
     for model in list(&report(&folder), "models") {
         let run = &model["runs"][0];
@@ -137,7 +142,7 @@ fn parameters_besides_words_are_made_equal() {
     let config = stage.config(&folder);
     let done = stage.compare(
         &config,
-        &["--only", "page", "--set", "budget.by=\"parameters\"", "--set", "model.0.hidden=32"],
+        &["--only", "page", "--set", "budget.by=\"parameters\"", "--set", "model.0.hidden=128"],
     );
     assert!(done.status.success(), "{}", said(&done));
     assert!(said(&done).contains("bag: fitted to hidden = "), "{}", said(&done));
