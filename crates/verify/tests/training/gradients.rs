@@ -24,7 +24,7 @@ struct Bert {
 }
 
 /// The farthest of all parameters, and its name.
-fn farthest(
+pub(crate) fn farthest(
     name: &str,
     weights: &Weights,
     found: &Gradients,
@@ -42,7 +42,7 @@ fn farthest(
     params.iter().map(distance).max_by(|a, b| a.0.total_cmp(&b.0)).expect("parameters")
 }
 
-fn check(name: &str, loss: (f64, f64), (distance, parameter): (f32, String)) {
+pub(crate) fn check(name: &str, loss: (f64, f64), (distance, parameter): (f32, String)) {
     let (found, expected) = loss;
     let off = (found - expected).abs() / expected;
     println!("{name}: loss off by {off:.1e}, gradients by {distance:.1e} ({parameter})");

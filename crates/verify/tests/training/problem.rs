@@ -75,8 +75,12 @@ pub(crate) fn variant(
     name: &str,
     variant: &Variant,
 ) -> (Model, Arc<Weights>, HashMap<String, Tensor>) {
-    let new = new_model(&variant.settings);
-    let model = Model::create(&new, 1).unwrap_or_else(|e| panic!("{name}: {e}"));
+    stored(name, &new_model(&variant.settings))
+}
+
+/// A model with the weights that are stored under `name`, and the reference's gradients by name.
+pub(crate) fn stored(name: &str, new: &NewModel) -> (Model, Arc<Weights>, HashMap<String, Tensor>) {
+    let model = Model::create(new, 1).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut weights = HashMap::new();
     let mut gradients = HashMap::new();
     for (key, tensor) in tensors(&file(&format!("{name}.safetensors"))) {
