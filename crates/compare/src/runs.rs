@@ -124,7 +124,14 @@ impl Run<'_> {
     }
 
     fn failed(&self, source: TrainError) -> CompareError {
-        CompareError::Run { run: self.name.clone(), source: Box::new(source) }
+        match source {
+            // Its own advice names an option that a comparison has not.
+            TrainError::OtherRun { folder, difference } => CompareError::OtherSettings {
+                folder,
+                what: format!("a run with another configuration ({difference})"),
+            },
+            source => CompareError::Run { run: self.name.clone(), source: Box::new(source) },
+        }
     }
 
     fn train(
