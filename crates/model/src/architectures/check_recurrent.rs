@@ -1,5 +1,7 @@
 //! Whether settings of recurrent layers and of characters can work.
 
+use contexture_kernels::Activation;
+
 use super::check::{WIDTH, refused};
 use super::{Aggregator, EncoderSettings};
 use crate::ModelError;
@@ -68,6 +70,12 @@ impl EncoderSettings {
                 let expected = format!("widths of 1 to {} characters, 1 to 16384 of each", c.most);
                 return Err(refused("characters.filters", format!("[{width}, {count}]"), expected));
             }
+        }
+        let rising =
+            [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Sigmoid];
+        if !rising.contains(&c.activation) {
+            let expected = "relu, tanh, sigmoid or identity, since a maximum comes before it";
+            return Err(refused("characters.activation", format!("{:?}", c.activation), expected));
         }
         let markers = c.markers.iter().all(|marker| {
             marker.len() <= c.most && marker.iter().all(|id| usize::from(*id) < c.entries)
