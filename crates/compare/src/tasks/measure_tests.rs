@@ -1,4 +1,4 @@
-//! Tasks on a model that a few steps trained: what is measured, and that it is the same again.
+//! Tasks on a model that two hundred steps trained: what is measured, and that it is the same again.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ fn corpus() -> String {
     text
 }
 
-/// Trains a small model with a few steps.
+/// Trains a small model in less than a second.
 fn trained(folder: &Path, model: &str, causal: bool) -> Result<PathBuf, CompareError> {
     let output = folder.join("run");
     let corpus = write(folder, "corpus.txt", &corpus());
@@ -64,7 +64,7 @@ fn trained(folder: &Path, model: &str, causal: bool) -> Result<PathBuf, CompareE
          kind = \"wordpiece\"\nvocabulary = 90\nmin_frequency = 1\n[[objective]]\n\
          kind = \"{objective}\"\nlength = 16\nbatch_tokens = 128\n[objective.data]\n\
          held_out_share = 0.0\n[[objective.data.train]]\nfiles = [{corpus:?}]\n[optimiser]\n\
-         kind = \"adamw\"\nlearning_rate = 0.01\n[schedule]\nsteps = 30\nwarmup = 2\n"
+         kind = \"adamw\"\nlearning_rate = 0.01\n[schedule]\nsteps = 200\nwarmup = 10\n"
     );
     let path = write(folder, "train.toml", &text);
     let config = Config::read(&path, &[])?;
