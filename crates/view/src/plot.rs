@@ -398,7 +398,7 @@ pub(crate) fn rules() -> String {
          .axis{{stroke:#888;fill:none}}.good{{fill:#00704f}}.bad{{fill:#b23c00}}\
          .line{{fill:none;stroke-width:1.8;stroke-linejoin:round}}\
          .faint{{fill:none;stroke-width:1;stroke-opacity:.3;stroke-linejoin:round}}\
-         .fit{{fill:none;stroke-width:1.2;stroke-opacity:.75}}.unseen{{fill:none;stroke:none}}\
+         .fit{{fill:none;stroke-width:1.2;stroke-opacity:.75}}path.unseen{{fill:none;stroke:none}}\
          .bar{{fill:none;stroke-width:1.4}}.level{{fill:none;stroke:#777;stroke-dasharray:5 4}}\
          .dots{{fill:none;stroke-width:6;stroke-linecap:round}}{}\
          @media (prefers-color-scheme:dark){{\

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::data::{ComparisonPage, Cost, CostPoint, Varied};
+use super::data::{ComparisonPage, Cost, CostPoint, PowerLaw, Varied};
 use super::tables::{ABSENT, folded, table, with_interval};
 use crate::markup::figure;
 use crate::plot::{Curve, Look, Plot};
@@ -83,9 +83,9 @@ impl ComparisonPage {
                 points,
                 intervals: Vec::new(),
             };
-            let fit = self.fitted(model, series, &points);
-            let look = if fit.is_empty() { Look::Dots } else { Look::Points };
-            curves.push(curve(Look::Fit, fit));
+            let fits = self.fitted(model, series, &points);
+            let look = if fits.is_empty() { Look::Dots } else { Look::Points };
+            curves.extend(fits.into_iter().map(|fit| curve(Look::Fit, fit)));
             curves.push(curve(look, points));
         }
         Plot {
@@ -102,27 +102,36 @@ impl ComparisonPage {
         }
     }
 
-    /// The fitted line: a least-squares line in logarithms goes through the points' middle.
-    fn fitted(&self, model: usize, series: &CostSeries<'_>, points: &[[f64; 2]]) -> Vec<[f64; 2]> {
-        let law = self.laws.iter().find(|law| {
+    /// The fitted lines: a least-squares line in logarithms goes through its points' middle.
+    fn fitted(
+        &self,
+        model: usize,
+        series: &CostSeries<'_>,
+        points: &[[f64; 2]],
+    ) -> Vec<Vec<[f64; 2]>> {
+        let own = |law: &&PowerLaw| {
             law.model == model
                 && law.cost == series.cost
                 && law.threads == series.threads
                 && law.varied == series.varied
-        });
-        let Some(law) = law.filter(|law| law.exponent.is_finite()) else { return Vec::new() };
-        let (from, to) = (law.from as f64, law.to as f64);
-        let inside: Vec<[f64; 2]> = points
-            .iter()
-            .filter(|p| p[0] >= from && p[0] <= to && p.iter().all(|v| v.is_finite() && *v > 0.0))
-            .map(|p| p.map(f64::ln))
-            .collect();
-        if inside.is_empty() || from <= 0.0 || to <= from {
-            return Vec::new();
-        }
-        let mean = |axis: usize| inside.iter().map(|p| p[axis]).sum::<f64>() / inside.len() as f64;
-        let (x, y) = (mean(0), mean(1));
-        [from, to].map(|at| [at, (y + law.exponent * (at.ln() - x)).exp()]).to_vec()
+                && law.exponent.is_finite()
+        };
+        let line = |law: &PowerLaw| {
+            let (from, to) = (law.from as f64, law.to as f64);
+            let within = |p: &&[f64; 2]| {
+                p[0] >= from && p[0] <= to && p.iter().all(|v| v.is_finite() && *v > 0.0)
+            };
+            let inside: Vec<[f64; 2]> =
+                points.iter().filter(within).map(|p| p.map(f64::ln)).collect();
+            if inside.is_empty() || from <= 0.0 || to <= from {
+                return None;
+            }
+            let mean =
+                |axis: usize| inside.iter().map(|p| p[axis]).sum::<f64>() / inside.len() as f64;
+            let (x, y) = (mean(0), mean(1));
+            Some([from, to].map(|at| [at, (y + law.exponent * (at.ln() - x)).exp()]).to_vec())
+        };
+        self.laws.iter().filter(own).filter_map(line).collect()
     }
 
     /// A row a model and a column a place.
