@@ -99,6 +99,10 @@ impl Comparer {
             Some(text) => {
                 let path = self.store.join("comparison.html");
                 write_text(&path, &text)?;
+                for (name, drawn) in page::figures(&report) {
+                    let place = format!("figures/{name}.svg");
+                    write_text(&self.store.join(place), &drawn)?;
+                }
                 Some(path)
             }
             None => None,
