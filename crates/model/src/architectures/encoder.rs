@@ -188,9 +188,9 @@ impl Encoder {
         let words = self.embed(s, batch);
         let segments = &inner(batch).segments;
         // Rows of all layers are equally wide: the words stand once in each direction.
-        let mut x = match self.settings.directions() {
-            1 => words.clone(),
-            _ => s.apply(Concatenate, &[&words, &words], segments),
+        let (mut x, mut once) = match self.settings.directions() {
+            1 => (words, None),
+            _ => (s.apply(Concatenate, &[&words, &words], segments), Some(words)),
         };
         s.observe(|| "hidden.0".into(), &x);
         see(s, 0, &x);
@@ -204,9 +204,9 @@ impl Encoder {
                     blocks[index].forward(s, &x, &self.positions, inner(batch))
                 }
                 Layers::Recurrent(recurrent) => {
-                    let below = if index == 0 { &words } else { &x };
+                    let below = once.take().unwrap_or_else(|| x.clone());
                     let carry = carries.map(|state| &state.layers[index]);
-                    recurrent.forward(s, index, below, segments, carry)
+                    recurrent.forward(s, index, &below, segments, carry)
                 }
             };
             s.observe(|| format!("hidden.{}", index + 1), &x);
