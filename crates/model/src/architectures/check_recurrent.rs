@@ -58,7 +58,7 @@ impl EncoderSettings {
             ("characters.filters", c.filters.len(), 1, 64),
             ("characters.highways", c.highways, 0, 16),
             ("characters.most", c.most, 3, 1 << 10),
-            ("characters.padding", c.padding.into(), 0, c.entries - 1),
+            ("characters.padding", c.padding.into(), 0, c.entries.saturating_sub(1)),
         ];
         for (key, found, least, most) in sizes {
             if !(least..=most).contains(&found) {

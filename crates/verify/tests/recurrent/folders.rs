@@ -19,6 +19,10 @@ fn open(folder: &Path, pack: bool) -> Result<Model, ModelError> {
 
 /// Token rows, and the scores of all words by each direction.
 fn outputs(model: &Model, weights: &Arc<Weights>) -> Vec<Vec<f32>> {
+    computed(model, weights).expect("a batch in range")
+}
+
+fn computed(model: &Model, weights: &Arc<Weights>) -> Result<Vec<Vec<f32>>, ModelError> {
     let e = model.encoder().settings();
     let segments = Segments::from_lengths([5, 0, 1, 7]);
     let ids: Arc<[u32]> = (0..13u32).map(|i| (i * 7 + 3) % e.vocabulary as u32).collect();
@@ -26,7 +30,7 @@ fn outputs(model: &Model, weights: &Arc<Weights>) -> Vec<Vec<f32>> {
         let spelled = (0..13 * c.most).map(|i| (i * i / 3 % c.entries) as u16);
         spelled.collect::<Arc<[u16]>>()
     });
-    let batch = model.batch_with(ids, None, characters, segments).expect("a batch in range");
+    let batch = model.batch_with(ids, None, characters, segments)?;
     let mut s = Session::infer(weights.clone(), Arc::new(Pool::new(1)));
     let tokens = model.tokens(&mut s, &batch);
     let (framed, segments) = model.encoder().forward_framed(&mut s, &batch);
@@ -39,7 +43,7 @@ fn outputs(model: &Model, weights: &Arc<Weights>) -> Vec<Vec<f32>> {
             all.push(head.logits(&mut s, &rows));
         }
     }
-    all.iter().map(|value| value.rows().as_slice().to_vec()).collect()
+    Ok(all.iter().map(|value| value.rows().as_slice().to_vec()).collect())
 }
 
 #[test]
@@ -388,4 +392,69 @@ fn weights_that_are_not_the_settings_are_refused() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The places of all values that hold no other, and of all lists.
+fn places(value: &Value, at: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| places(value, format!("{at}/{key}"), found));
+        }
+        Value::Array(list) => {
+            let inside = list.iter().enumerate();
+            inside.for_each(|(i, value)| places(value, format!("{at}/{i}"), found));
+            found.push(at);
+        }
+        _ => found.push(at),
+    }
+}
+
+/// Whatever one setting becomes, the model is refused, or opens and computes.
+#[test]
+fn any_setting_may_be_anything_and_nothing_panics() {
+    let (mut tried, mut accepted, mut failures) = (0, 0, Vec::new());
+    for kind in kinds() {
+        let folder = kind.folder();
+        let path = folder.path().join("config.json");
+        let original: Value = serde_json::from_slice(&fs::read(&path).expect("a file")).unwrap();
+        let mut found = Vec::new();
+        places(&original, String::new(), &mut found);
+        for place in found {
+            for value in [
+                json!(null),
+                json!(true),
+                json!(false),
+                json!(-1),
+                json!(0),
+                json!(1),
+                json!(3),
+                json!(8),
+                json!(1e-3),
+                json!(u32::MAX),
+                json!(u64::MAX),
+                json!(""),
+                json!("gelu"),
+                json!("none"),
+                json!([]),
+                json!([1]),
+                json!({}),
+            ] {
+                let mut config = original.clone();
+                *config.pointer_mut(&place).expect("a place") = value.clone();
+                fs::write(&path, config.to_string()).expect("a file");
+                let opened = std::panic::catch_unwind(|| {
+                    let model = open(folder.path(), false)?;
+                    computed(&model, model.weights()).map(|_| ())
+                });
+                tried += 1;
+                match opened {
+                    Ok(result) => accepted += usize::from(result.is_ok()),
+                    Err(_) => failures.push(format!("{}: {place} as {value} panicked", kind.name)),
+                }
+            }
+        }
+    }
+    println!("{accepted} of {tried} settings were accepted");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(tried >= 3000 && accepted >= 100, "{accepted} of {tried}");
 }

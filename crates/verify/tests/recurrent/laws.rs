@@ -155,15 +155,15 @@ impl Changed {
     /// Whether all rows before the changed word are the same in both texts, in these columns.
     fn same_before(&self, columns: std::ops::Range<usize>) -> bool {
         let [a, b] = &self.rows;
-        let pairs = a.iter().zip(b).take(self.before);
-        pairs.map(|(a, b)| a[columns.clone()] == b[columns.clone()]).all(|same| same)
+        let mut pairs = a.iter().zip(b).take(self.before);
+        pairs.all(|(a, b)| a[columns.clone()] == b[columns.clone()])
     }
 
     /// The same of the rows after it.
     fn same_after(&self, columns: std::ops::Range<usize>) -> bool {
         let [a, b] = &self.rows;
-        let pairs = a.iter().rev().zip(b.iter().rev()).take(self.after);
-        pairs.map(|(a, b)| a[columns.clone()] == b[columns.clone()]).all(|same| same)
+        let mut pairs = a.iter().rev().zip(b.iter().rev()).take(self.after);
+        pairs.all(|(a, b)| a[columns.clone()] == b[columns.clone()])
     }
 }
 
