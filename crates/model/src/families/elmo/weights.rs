@@ -137,7 +137,7 @@ impl Source<'_> {
     /// An array of the expected shape.
     fn array(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
         let path = || self.file.shown.clone();
-        let told = || format!("{expected:?} by {}", self.options);
+        let told = || format!("{expected:?} ({})", self.options);
         match self.file.shapes.get(name) {
             None => Err(ModelError::MissingTensor {
                 path: path(),
