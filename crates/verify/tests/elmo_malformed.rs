@@ -33,7 +33,11 @@ fn options_that_contradict_the_weights_name_both() {
     // The option, its wrong value, and what the message must hold.
     let cases: [(&str, Value, &[&str]); 17] = [
         ("/lstm/dim", json!(32), &["options.json", "W_0", "[32, 256]", "[32, 128]"]),
-        ("/lstm/projection_dim", json!(8), &["options.json", "CNN_proj/W_proj", "[124, 16]", "[124, 8]"]),
+        (
+            "/lstm/projection_dim",
+            json!(8),
+            &["options.json", "CNN_proj/W_proj", "[124, 16]", "[124, 8]"],
+        ),
         ("/lstm/projection_dim", json!(65), &["lstm.projection_dim", "at most lstm.dim (64)"]),
         ("/lstm/n_layers", json!(3), &["Cell2", "missing"]),
         ("/lstm/n_layers", json!(1), &["Cell1", "options.json has no place"]),
