@@ -79,8 +79,13 @@ fn show(
     } else {
         tokenizer.encode(&item.text)
     }?;
-    let texts: Vec<_> =
-        encoding.ids.iter().map(|id| tokenizer.token(*id).unwrap_or_default()).collect();
+    // Words that are spelled out are in a list by chance only.
+    let spelled = tokenizer.characters().is_some();
+    let named = |(id, span): (&u32, &Option<Span>)| match span.filter(|_| spelled) {
+        Some([start, end]) => item.text.get(start..end).unwrap_or_default(),
+        None => tokenizer.token(*id).unwrap_or_default(),
+    };
+    let texts: Vec<_> = encoding.ids.iter().zip(&encoding.spans).map(named).collect();
     let tokens = encoding.ids.iter().zip(&encoding.spans).zip(&texts);
     let tokens: Vec<_> =
         tokens.map(|((id, span), text)| Token { id: *id, text, span: *span }).collect();
