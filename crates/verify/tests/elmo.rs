@@ -223,3 +223,22 @@ fn other_spellings_of_a_folder_open_too() {
         assert_eq!(ids, if list.is_some() { vec![3, 4, 2, 2] } else { vec![0; 4] });
     }
 }
+
+/// What training leaves: our own family and names, the gates in our order.
+#[test]
+fn written_again_it_gives_the_same_vectors_bitwise() {
+    let from = folder();
+    let to = tempfile::tempdir().unwrap();
+    let options =
+        contexture_model::OpenOptions { pack: false, ..contexture_model::OpenOptions::default() };
+    let model = contexture_model::Model::open(from.path(), &options).unwrap();
+    model.write(to.path(), model.weights()).unwrap();
+    let (before, after) = (open(from.path(), 1), open(to.path(), 1));
+    let options = EmbedOptions {
+        levels: Levels { sentence: true, words: true, tokens: false },
+        ..EmbedOptions::default()
+    };
+    let list = &lists()[0];
+    let [before, after] = [before, after].map(|e| bits(&e.embed_with(list, &options).unwrap()));
+    assert_eq!(before, after);
+}

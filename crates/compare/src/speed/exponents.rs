@@ -132,7 +132,8 @@ mod tests {
             assert!((e.exponent - expected).abs() < 1e-9, "{e:?}");
             assert!((e.constant - 3e-6).abs() < 1e-9, "{e:?}");
             assert!(e.interval[0] < expected && expected < e.interval[1], "{e:?}");
-            assert!(e.interval[1] - e.interval[0] < 0.05, "{e:?}");
+            // Three sizes at the least, clocks that scatter by 7 %.
+            assert!(e.interval[1] - e.interval[0] < 0.1, "{e:?}");
         }
         assert!(exponents(&points[..2]).is_empty());
     }
