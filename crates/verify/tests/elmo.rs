@@ -201,7 +201,8 @@ fn other_spellings_of_a_folder_open_too() {
         gzip.write_all(list.as_bytes()).unwrap();
         gzip.finish().unwrap()
     };
-    let spellings: [(&str, &str, &str, Option<(&str, &[u8])>); 4] = [
+    type List<'a> = Option<(&'a str, &'a [u8])>;
+    let spellings: [(&str, &str, &str, List<'_>); 4] = [
         ("options.json", "lm_weights.hdf5", "model.hdf5", Some(("vocab.txt", list.as_bytes()))),
         ("options.json", "lm_weights.hdf5", "model.hdf5", Some(("vocab.txt.gz", &packed))),
         ("elmo_tiny_options.json", "packed.hdf5", "elmo_tiny_weights.hdf5", None),
