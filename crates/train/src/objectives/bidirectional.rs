@@ -11,33 +11,23 @@
 
 use std::sync::Arc;
 
-use contexture_nn::ops::{Candidates, Gather, sample_log_uniform};
-use contexture_nn::{Rows, Segments};
-use serde::{Deserialize, Serialize};
-
-use super::language::sequences;
+use super::language::Sequences;
 use super::pass::encoder_operations;
 use super::{Drawn, Learner, Objective, Pass};
 use crate::TrainError;
 use crate::config::BidirectionalSettings;
-use crate::data::{Sequence, TokenState, TokenStream, Tokens};
+use crate::data::{TokenStream, Tokens};
 use crate::random::Random;
+use contexture_nn::ops::{Candidates, Gather, sample_log_uniform};
+use contexture_nn::{Rows, Segments};
 
 pub(super) struct Bidirectional {
-    name: String,
     settings: BidirectionalSettings,
-    stream: TokenStream,
-    held: Option<Sequence>,
+    sequences: Sequences,
     /// The numbers of the markers that the encoder adds, where it adds any.
     markers: Option<[u32; 2]>,
     directions: usize,
     vocabulary: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-struct State {
-    tokens: TokenState,
-    held: Option<Sequence>,
 }
 
 impl Bidirectional {
@@ -62,10 +52,8 @@ impl Bidirectional {
             return Err(TrainError::value(key, expected, settings.samples));
         }
         Ok(Self {
-            name: name.into(),
             settings: settings.clone(),
-            stream,
-            held: None,
+            sequences: Sequences::new(name, stream),
             markers,
             directions: e.directions(),
             vocabulary: e.vocabulary,
@@ -84,11 +72,11 @@ fn markers(learner: &Learner) -> Result<[u32; 2], TrainError> {
 
 impl Objective for Bidirectional {
     fn name(&self) -> &str {
-        &self.name
+        self.sequences.name()
     }
 
     fn draw(&mut self, random: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let batch = sequences(&mut self.stream, &mut self.held, self.settings.batch_tokens)?;
+        let batch = self.sequences.batch(self.settings.batch_tokens)?;
         if batch.is_empty() {
             return Ok(None);
         }
@@ -117,19 +105,15 @@ impl Objective for Bidirectional {
     }
 
     fn state(&self) -> serde_json::Value {
-        let state = State { tokens: self.stream.state(), held: self.held.clone() };
-        serde_json::to_value(state).expect("a state is plain data")
+        self.sequences.state()
     }
 
     fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        let state: State = super::table::read_state(&self.name, state)?;
-        self.stream.restore(&state.tokens)?;
-        self.held = state.held;
-        Ok(())
+        self.sequences.restore(state)
     }
 
     fn epochs(&self) -> u64 {
-        self.stream.epochs()
+        self.sequences.epochs()
     }
 }
 

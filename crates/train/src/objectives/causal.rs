@@ -1,41 +1,31 @@
 //! The causal language model: each token but the first is to be told from those before it. The
 //! loss is the mean cross entropy over them. The model's layers must look backwards only.
 
-use serde::{Deserialize, Serialize};
-
-use super::language::{Told, sequences};
+use super::language::{Sequences, Told};
 use super::{Drawn, Objective};
 use crate::TrainError;
 use crate::config::CausalSettings;
-use crate::data::{Sequence, TokenState, TokenStream};
+use crate::data::TokenStream;
 use crate::random::Random;
 
 pub(super) struct Causal {
-    name: String,
     settings: CausalSettings,
-    stream: TokenStream,
-    held: Option<Sequence>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct State {
-    tokens: TokenState,
-    held: Option<Sequence>,
+    sequences: Sequences,
 }
 
 impl Causal {
     pub(super) fn new(name: &str, settings: &CausalSettings, stream: TokenStream) -> Self {
-        Self { name: name.into(), settings: settings.clone(), stream, held: None }
+        Self { settings: settings.clone(), sequences: Sequences::new(name, stream) }
     }
 }
 
 impl Objective for Causal {
     fn name(&self) -> &str {
-        &self.name
+        self.sequences.name()
     }
 
     fn draw(&mut self, _: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let batch = sequences(&mut self.stream, &mut self.held, self.settings.batch_tokens)?;
+        let batch = self.sequences.batch(self.settings.batch_tokens)?;
         if batch.is_empty() {
             return Ok(None);
         }
@@ -61,18 +51,14 @@ impl Objective for Causal {
     }
 
     fn state(&self) -> serde_json::Value {
-        let state = State { tokens: self.stream.state(), held: self.held.clone() };
-        serde_json::to_value(state).expect("a state is plain data")
+        self.sequences.state()
     }
 
     fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        let state: State = super::table::read_state(&self.name, state)?;
-        self.stream.restore(&state.tokens)?;
-        self.held = state.held;
-        Ok(())
+        self.sequences.restore(state)
     }
 
     fn epochs(&self) -> u64 {
-        self.stream.epochs()
+        self.sequences.epochs()
     }
 }

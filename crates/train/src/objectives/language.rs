@@ -1,37 +1,74 @@
-//! What the masked and the causal language model share: batches of sequences up to a number of
-//! tokens, and the loss at chosen places.
+//! What language models share: batches of sequences up to a number of tokens; and what the masked
+//! and the causal one do: the loss at chosen places.
 
 use std::sync::Arc;
 
 use contexture_nn::ops::Gather;
 use contexture_nn::{Rows, Segments};
+use serde::{Deserialize, Serialize};
 
 use super::pass::encoder_operations;
 use super::{Drawn, Pass};
 use crate::TrainError;
-use crate::data::{Sequence, TokenStream, Tokens};
+use crate::data::{Sequence, TokenState, TokenStream, Tokens};
 
-/// Draws sequences up to `budget` tokens, one at least; empty where held-out rows have ended.
-pub(super) fn sequences(
-    stream: &mut TokenStream,
-    held: &mut Option<Sequence>,
-    budget: usize,
-) -> Result<Vec<Sequence>, TrainError> {
-    let mut batch = Vec::new();
-    let mut tokens = 0;
-    while let Some(sequence) = match held.take() {
-        Some(sequence) => Some(sequence),
-        None => stream.next_sequence()?,
-    } {
-        if !batch.is_empty() && tokens + sequence.tokens.len() > budget {
-            // It opens the next batch: nothing is dropped.
-            *held = Some(sequence);
-            break;
-        }
-        tokens += sequence.tokens.len();
-        batch.push(sequence);
+/// The sequences of a language model's texts, in batches, from any place on.
+pub(super) struct Sequences {
+    name: String,
+    stream: TokenStream,
+    /// What did not fit into the last batch.
+    held: Option<Sequence>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    tokens: TokenState,
+    held: Option<Sequence>,
+}
+
+impl Sequences {
+    pub(super) fn new(name: &str, stream: TokenStream) -> Self {
+        Self { name: name.into(), stream, held: None }
     }
-    Ok(batch)
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Draws sequences up to `budget` tokens, one at least; empty where held-out rows have ended.
+    pub(super) fn batch(&mut self, budget: usize) -> Result<Vec<Sequence>, TrainError> {
+        let mut batch = Vec::new();
+        let mut tokens = 0;
+        while let Some(sequence) = match self.held.take() {
+            Some(sequence) => Some(sequence),
+            None => self.stream.next_sequence()?,
+        } {
+            if !batch.is_empty() && tokens + sequence.tokens.len() > budget {
+                // It opens the next batch: nothing is dropped.
+                self.held = Some(sequence);
+                break;
+            }
+            tokens += sequence.tokens.len();
+            batch.push(sequence);
+        }
+        Ok(batch)
+    }
+
+    pub(super) fn state(&self) -> serde_json::Value {
+        let state = State { tokens: self.stream.state(), held: self.held.clone() };
+        serde_json::to_value(state).expect("a state is plain data")
+    }
+
+    pub(super) fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
+        let state: State = super::table::read_state(&self.name, state)?;
+        self.stream.restore(&state.tokens)?;
+        self.held = state.held;
+        Ok(())
+    }
+
+    pub(super) fn epochs(&self) -> u64 {
+        self.stream.epochs()
+    }
 }
 
 /// A batch of which some tokens are to be told.

@@ -4,29 +4,19 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::language::{Told, sequences};
+use super::language::{Sequences, Told};
 use super::{Drawn, Objective};
 use crate::TrainError;
 use crate::config::MaskedSettings;
-use crate::data::{Sequence, TokenState, TokenStream};
+use crate::data::TokenStream;
 use crate::random::Random;
 
 pub(super) struct Masked {
-    name: String,
     settings: MaskedSettings,
-    stream: TokenStream,
-    held: Option<Sequence>,
+    sequences: Sequences,
     mask: u32,
     special: Vec<u32>,
     vocabulary: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-struct State {
-    tokens: TokenState,
-    held: Option<Sequence>,
 }
 
 impl Masked {
@@ -41,10 +31,8 @@ impl Masked {
             return Err(TrainError::value("objective.kind", "a kind other than masked", found));
         };
         Ok(Self {
-            name: name.into(),
             settings: settings.clone(),
-            stream,
-            held: None,
+            sequences: Sequences::new(name, stream),
             mask,
             special: tokenizer.special().all.clone(),
             vocabulary: tokenizer.vocabulary_size(),
@@ -87,11 +75,11 @@ impl Masked {
 
 impl Objective for Masked {
     fn name(&self) -> &str {
-        &self.name
+        self.sequences.name()
     }
 
     fn draw(&mut self, random: &mut Random) -> Result<Option<Box<dyn Drawn>>, TrainError> {
-        let batch = sequences(&mut self.stream, &mut self.held, self.settings.batch_tokens)?;
+        let batch = self.sequences.batch(self.settings.batch_tokens)?;
         if batch.is_empty() {
             return Ok(None);
         }
@@ -118,18 +106,14 @@ impl Objective for Masked {
     }
 
     fn state(&self) -> serde_json::Value {
-        let state = State { tokens: self.stream.state(), held: self.held.clone() };
-        serde_json::to_value(state).expect("a state is plain data")
+        self.sequences.state()
     }
 
     fn restore(&mut self, state: &serde_json::Value) -> Result<(), TrainError> {
-        let state: State = super::table::read_state(&self.name, state)?;
-        self.stream.restore(&state.tokens)?;
-        self.held = state.held;
-        Ok(())
+        self.sequences.restore(state)
     }
 
     fn epochs(&self) -> u64 {
-        self.stream.epochs()
+        self.sequences.epochs()
     }
 }
