@@ -132,8 +132,9 @@ mod tests {
             assert!((e.exponent - expected).abs() < 1e-9, "{e:?}");
             assert!((e.constant - 3e-6).abs() < 1e-9, "{e:?}");
             assert!(e.interval[0] < expected && expected < e.interval[1], "{e:?}");
-            // Three sizes at the least, clocks that scatter by 7 %.
-            assert!(e.interval[1] - e.interval[0] < 0.1, "{e:?}");
+            // Clocks that scatter by 7 %; three sizes are told less surely than six.
+            let widest = if e.from == 16 { 0.05 } else { 0.06 };
+            assert!(e.interval[1] - e.interval[0] < widest, "{e:?}");
         }
         assert!(exponents(&points[..2]).is_empty());
     }
