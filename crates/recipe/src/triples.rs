@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::grammar::{Lexicon, Sentence, Tagger};
+use crate::grammar::{Lexicon, Sentence, Reader};
 use crate::normal::{Dice, Seen, normal, shuffle};
 use crate::pairs::same_translation;
 use crate::texts::Sources;
@@ -25,6 +25,9 @@ pub(crate) struct Triple {
     pub(crate) negative: String,
     /// What was swapped.
     pub(crate) kind: &'static str,
+    /// The rewritings that made the positive, where they are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rewritings: Option<String>,
 }
 
 type Rule = fn(&Sentence, &Lexicon) -> Vec<Sentence>;
@@ -39,16 +42,22 @@ pub(crate) const KINDS: &[(&str, Rule, usize)] = &[
     ("numbers", swaps::numbers, 1),
     ("comparisons", swaps::comparisons, 1),
     ("voice", swaps::agents, 1),
+    ("actions", swaps::actions, 1),
 ];
 
-/// Ways to put a sentence, with whether they move phrases.
+/// Ways to put a sentence, with whether they move phrases. Two with one beginning would undo each
+/// other.
 const REWRITES: &[(&str, Rule, bool)] = &[
-    ("passive", rewrites::passive, true),
-    ("active", rewrites::active, true),
-    ("moved clauses", rewrites::moved_clauses, true),
-    ("moved times", rewrites::moved_times, true),
-    ("moved appositions", rewrites::moved_appositions, true),
-    ("reordered phrases", rewrites::reordered_phrases, true),
+    ("voice: passive", rewrites::passive, true),
+    ("voice: active", rewrites::active, true),
+    ("front: obliques", rewrites::moved_obliques, true),
+    ("front: clauses", rewrites::moved_clauses, true),
+    ("front: times", rewrites::moved_times, true),
+    ("order: obliques", rewrites::reordered_obliques, true),
+    ("order: phrases", rewrites::reordered_phrases, true),
+    ("adverbs", rewrites::moved_adverbs, true),
+    ("relatives", rewrites::relatives, true),
+    ("appositions", rewrites::moved_appositions, true),
     ("conjuncts", rewrites::exchanged_conjuncts, true),
     ("genitives", rewrites::genitives, true),
     ("dates", rewrites::dates, true),
@@ -57,26 +66,39 @@ const REWRITES: &[(&str, Rule, bool)] = &[
     ("synonyms", rewrites::synonyms, false),
 ];
 
+/// The kinds whose swaps move words.
+const MOVING: &[&str] = &["roles", "modifiers", "actions"];
+
+/// The most rewritings that move phrases, and the most that change words.
+const MOST_STEPS: usize = 2;
+
 /// The words a sentence may have.
 const WORDS: std::ops::RangeInclusive<usize> = 3..=45;
 
 /// The most triples of one kind: the most frequent kind would drown the others.
-const MOST_OF_A_KIND: usize = 45_000;
+const MOST_OF_A_KIND: usize = 50_000;
 
 /// Makes all triples, balanced and shuffled.
 pub(crate) struct Maker<'a> {
-    tagger: &'a Tagger,
+    reader: &'a Reader,
     lexicon: &'a Lexicon,
     held: &'a Seen,
     seed: u64,
+    explains: bool,
     found: Vec<Triple>,
     seen: Seen,
 }
 
 impl<'a> Maker<'a> {
     /// A maker that has made nothing yet.
-    pub(crate) fn new(tagger: &'a Tagger, lexicon: &'a Lexicon, held: &'a Seen, seed: u64) -> Self {
-        Self { tagger, lexicon, held, seed, found: Vec::new(), seen: Seen::default() }
+    pub(crate) fn new(reader: &'a Reader, lexicon: &'a Lexicon, held: &'a Seen, seed: u64) -> Self {
+        let (found, seen) = (Vec::new(), Seen::default());
+        Self { reader, lexicon, held, seed, explains: false, found, seen }
+    }
+
+    /// Whether each triple names the rewritings that made its positive.
+    pub(crate) fn explains(self, explains: bool) -> Self {
+        Self { explains, ..self }
     }
 
     /// The triples of all sources.
@@ -114,14 +136,14 @@ impl<'a> Maker<'a> {
     }
 
     fn of(&mut self, text: &str, mates: &[String]) {
-        let sentence = self.tagger.read(text);
+        let sentence = self.reader.read(text);
         let dice = Dice::new(self.seed, text);
         for (kind, rule, most) in KINDS {
             let mut swaps = rule(&sentence, self.lexicon);
             shuffle(self.seed, &mut swaps, Sentence::text);
             for (number, swap) in swaps.into_iter().take(*most).enumerate() {
                 let purpose = format!("{kind} {number}");
-                let Some(positive) = self.positive(&sentence, mates, &dice, &purpose) else { continue };
+                let Some((positive, names)) = self.positive(&sentence, mates, &dice, &purpose) else { continue };
                 // Two in five swaps are of the rewriting, so that the order of phrases does not
                 // tell either.
                 let other = (dice.below(&format!("{purpose} base"), 5) < 2)
@@ -131,30 +153,42 @@ impl<'a> Maker<'a> {
                         swaps.into_iter().next()
                     });
                 let negative = other.unwrap_or(swap).text();
-                self.keep(Triple { anchor: text.to_owned(), positive: positive.text(), negative, kind });
+                let rewritings = self.explains.then(|| names.join(", "));
+                let (anchor, positive) = (text.to_owned(), positive.text());
+                self.keep(Triple { anchor, positive, negative, kind, rewritings });
             }
         }
     }
 
-    /// Another way to put a sentence: one with the same translation, or up to three rewritings.
-    fn positive(&self, sentence: &Sentence, mates: &[String], dice: &Dice, purpose: &str) -> Option<Sentence> {
+    /// Another way to put a sentence: one with the same translation, or a few rewritings.
+    fn positive(&self, sentence: &Sentence, mates: &[String], dice: &Dice, purpose: &str) -> Option<(Sentence, Vec<&'static str>)> {
         if !mates.is_empty() && dice.below(&format!("{purpose} mate"), 3) > 0 {
             let mate = &mates[dice.below(purpose, mates.len())];
-            return Some(self.tagger.read(mate));
+            return Some((self.reader.read(mate), vec!["same translation"]));
         }
         let mut current = sentence.clone();
         let mut order: Vec<usize> = (0..REWRITES.len()).collect();
         order.sort_by_key(|at| (!REWRITES[*at].2, dice.below(&format!("{purpose} {at}"), 1000)));
-        let mut steps = 0;
-        for (name, rule, _) in order.into_iter().map(|at| REWRITES[at]) {
+        let mut names = Vec::new();
+        let mut steps = [0, 0];
+        for (name, rule, moves) in order.into_iter().map(|at| REWRITES[at]) {
+            let step = &mut steps[usize::from(moves)];
+            let family = name.split(':').next();
+            if *step == MOST_STEPS || names.iter().any(|done: &&str| done.split(':').next() == family) {
+                continue;
+            }
             let ways = rule(&current, self.lexicon);
-            if ways.is_empty() || steps == 3 {
+            if ways.is_empty() {
                 continue;
             }
             current = ways[dice.below(&format!("{purpose} {name} way"), ways.len())].clone();
-            steps += 1;
+            *step += 1;
+            names.push(name);
         }
-        (steps > 0).then_some(current)
+        // Where a swap moves words, a rewriting that moves none would give it away.
+        let told = steps[1] == 0 && MOVING.iter().any(|kind| purpose.starts_with(kind));
+        let kept = !told || dice.below(&format!("{purpose} told"), 3) == 0;
+        (!names.is_empty() && kept).then_some((current, names))
     }
 
     fn keep(&mut self, triple: Triple) {

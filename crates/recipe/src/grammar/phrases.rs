@@ -88,7 +88,8 @@ fn phrase(tokens: &[Token], start: usize) -> Option<Phrase> {
             Tag::Part => token.is("'s") && head.is_some_and(|head| head + 1 == end),
             _ => false,
         };
-        if !inner {
+        let day = token.among(&["yesterday", "today", "tomorrow", "tonight"]) && end > start;
+        if !inner || day {
             break;
         }
         if matches!(token.tag, Tag::Noun | Tag::Propn) {
@@ -105,6 +106,15 @@ fn phrase(tokens: &[Token], start: usize) -> Option<Phrase> {
         false => Number::Third,
     };
     Some(Phrase { range, name, pronoun: false, number })
+}
+
+/// The agreement of a phrase with this head.
+pub(crate) fn number(head: &Token) -> Number {
+    let other = match head.tag {
+        Tag::Pron => !head.among(&["he", "she", "it", "him", "her", "this", "that", "one", "everyone", "someone", "nobody", "everybody", "somebody"]),
+        _ => plural(head),
+    };
+    if other { Number::Other } else { Number::Third }
 }
 
 fn plural(head: &Token) -> bool {

@@ -4,56 +4,70 @@ use std::ops::Range;
 
 use super::forms::article;
 
-/// The universal word classes (de Marneffe et al. 2021, section 2.2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub(crate) enum Tag {
-    Adj,
-    Adp,
-    Adv,
-    Aux,
-    Cconj,
-    Det,
-    Intj,
-    Noun,
-    Num,
-    Part,
-    Pron,
-    Propn,
-    Punct,
-    Sconj,
-    Sym,
-    Verb,
-    X,
+/// Defines an enum of names that a treebank writes, in the order of their numbers.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $written:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub(crate) enum $name {
+            $($variant),*
+        }
+
+        impl $name {
+            /// All of them, in the order of their numbers.
+            pub(crate) const ALL: [Self; [$($written),*].len()] = [$(Self::$variant),*];
+
+            /// As treebanks write it.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $written),*
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// The universal word classes (de Marneffe et al. 2021, section 2.2.2).
+    Tag {
+        Adj = "ADJ", Adp = "ADP", Adv = "ADV", Aux = "AUX", Cconj = "CCONJ", Det = "DET",
+        Intj = "INTJ", Noun = "NOUN", Num = "NUM", Part = "PART", Pron = "PRON", Propn = "PROPN",
+        Punct = "PUNCT", Sconj = "SCONJ", Sym = "SYM", Verb = "VERB", X = "X",
+    }
+}
+
+named! {
+    /// What a word is to its head (de Marneffe et al. 2021, section 2.2.3); rare ones are `Other`.
+    Relation {
+        Nsubj = "nsubj", NsubjPass = "nsubj:pass", Obj = "obj", Iobj = "iobj", Obl = "obl",
+        OblAgent = "obl:agent", OblUnmarked = "obl:unmarked", Nmod = "nmod",
+        NmodPoss = "nmod:poss", NmodUnmarked = "nmod:unmarked", Amod = "amod",
+        Compound = "compound", CompoundPrt = "compound:prt", Conj = "conj", Cc = "cc",
+        Case = "case", Appos = "appos", Acl = "acl", AclRelcl = "acl:relcl", Advcl = "advcl",
+        Advmod = "advmod", Mark = "mark", Aux = "aux", AuxPass = "aux:pass", Cop = "cop",
+        Det = "det", Nummod = "nummod", Flat = "flat", Fixed = "fixed", Punct = "punct",
+        Root = "root", Xcomp = "xcomp", Ccomp = "ccomp", Expl = "expl", Parataxis = "parataxis",
+        Other = "other",
+    }
 }
 
 impl Tag {
-    /// Every class, in the order of its number.
-    pub(crate) const ALL: [Self; 17] = [
-        Self::Adj,
-        Self::Adp,
-        Self::Adv,
-        Self::Aux,
-        Self::Cconj,
-        Self::Det,
-        Self::Intj,
-        Self::Noun,
-        Self::Num,
-        Self::Part,
-        Self::Pron,
-        Self::Propn,
-        Self::Punct,
-        Self::Sconj,
-        Self::Sym,
-        Self::Verb,
-        Self::X,
-    ];
-
-    /// The class of this name, as treebanks write it.
+    /// The class of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tag| format!("{tag:?}").eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|tag| tag.name() == name)
     }
 }
+
+impl Relation {
+    /// The relation of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|relation| relation.name() == name).unwrap_or(Self::Other)
+    }
+}
+
+/// A word's name within its sentence, which it keeps when it is moved.
+pub(crate) type Id = usize;
 
 /// A word or a mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,17 +78,24 @@ pub(crate) struct Token {
     pub(crate) tag: Tag,
     /// Whether no blank stands before it.
     pub(crate) glued: bool,
+    /// Its name; `None` for a word that a rule put in.
+    pub(crate) id: Option<Id>,
+    /// Its head's name.
+    pub(crate) head: Option<Id>,
+    /// What it is to its head.
+    pub(crate) relation: Relation,
 }
 
 impl Token {
     /// A word of this class with a blank before it.
     pub(crate) fn word(text: &str, tag: Tag) -> Self {
-        Self { text: text.to_owned(), tag, glued: false }
+        let (id, head, relation) = (None, None, Relation::Other);
+        Self { text: text.to_owned(), tag, glued: false, id, head, relation }
     }
 
     /// A mark that stands at the word before it.
     pub(crate) fn mark(text: &str) -> Self {
-        Self { text: text.to_owned(), tag: Tag::Punct, glued: true }
+        Self { glued: true, ..Self::word(text, Tag::Punct) }
     }
 
     /// Whether the word is this one, in whatever case.
@@ -86,6 +107,11 @@ impl Token {
     pub(crate) fn among(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.is(word))
     }
+}
+
+/// Whether both are the same words, in whatever case.
+pub(crate) fn same_words(a: &[Token], b: &[Token]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is(&b.text))
 }
 
 /// A sentence.
@@ -130,6 +156,11 @@ impl Sentence {
         assert!(first.end <= second.start, "{first:?} reaches into {second:?}");
         let (a, b) = (self.tokens[first.clone()].to_vec(), self.tokens[second.clone()].to_vec());
         self.replace(second, a).replace(first, b)
+    }
+
+    /// A name that no word has.
+    pub(crate) fn fresh_id(&self) -> Id {
+        self.tokens.iter().filter_map(|token| token.id).max().map_or(0, |id| id + 1)
     }
 
     /// These words, begun as this sentence is.
@@ -232,7 +263,7 @@ mod tests {
     use super::*;
 
     fn sentence(text: &str) -> Sentence {
-        let word = |(text, glued)| Token { text, tag: Tag::X, glued };
+        let word = |(text, glued): (String, bool)| Token { glued, ..Token::word(&text, Tag::X) };
         Sentence { tokens: split(text).into_iter().map(word).collect(), capital: true }
     }
 

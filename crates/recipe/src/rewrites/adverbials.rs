@@ -20,6 +20,7 @@ pub(crate) fn moved_times(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         let rest = &tokens[..start];
         let subject = tokens[0].tag != Tag::Verb && tokens[0].tag != Tag::Aux;
         let whole = tokens[start - 1].tag != Tag::Adp && tokens[start - 1].tag != Tag::Sconj;
+        let whole = whole && !tokens[start..].iter().any(|t| t.is("'s"));
         if whole && time_phrase(tokens, start) == Some(body) && simple(rest) && verbs(rest) && subject && !questions {
             let mut moved = tokens[start..body].to_vec();
             moved[0].glued = false;
@@ -29,7 +30,7 @@ pub(crate) fn moved_times(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             found.push(sentence.with(moved));
         }
     }
-    if let Some(end) = time_phrase(tokens, 0) {
+    if let Some(end) = time_phrase(tokens, 0).filter(|end| tokens.get(*end).is_none_or(|t| !t.glued || t.is(","))) {
         let start = end + usize::from(tokens.get(end).is_some_and(|t| t.is(",")));
         if start < body && simple(&tokens[start..body]) && verbs(&tokens[start..body]) && !questions {
             let mut moved = tokens[start..body].to_vec();

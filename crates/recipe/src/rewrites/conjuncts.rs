@@ -1,55 +1,85 @@
 //! Members of a list exchanged: "A and B" is "B and A".
 
-use crate::grammar::{Lexicon, Phrase, Sentence, Tag, phrases};
+use std::ops::Range;
 
-/// Two members of "A and B", "A or B" or "A, B and C" exchanged.
+use crate::grammar::{Lexicon, Relation, Sentence, Tag, Tree, same_words};
+
+/// Two members of each list of nouns or adjectives exchanged.
 pub(crate) fn exchanged_conjuncts(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     let tokens = &sentence.tokens;
-    let all = phrases(sentence);
+    let tree = Tree::of(sentence);
     let mut found = Vec::new();
-    for pair in all.windows(2) {
-        let (a, b) = (&pair[0], &pair[1]);
-        let between = &tokens[a.range.end..b.range.start];
-        let joined = match between {
-            [and] => and.among(&["and", "or"]),
-            [comma, and] => comma.is(",") && and.among(&["and", "or"]),
-            _ => false,
-        };
-        if joined && alike(sentence, a, b) && stands_alone(sentence, b.range.end) {
-            found.push(sentence.exchange(a.range.clone(), b.range.clone()));
-        }
-    }
-    // Adjectives before one noun: "red and blue cars".
-    for at in 1..tokens.len().saturating_sub(1) {
-        let sides = (tokens[at - 1].tag, tokens[at + 1].tag);
-        if tokens[at].among(&["and", "or"]) && sides == (Tag::Adj, Tag::Adj) && tokens[at - 1].text != tokens[at + 1].text {
-            let alone = at < 2 || tokens[at - 2].tag != Tag::Adv;
-            if alone {
-                found.push(sentence.exchange(at - 1..at, at + 1..at + 2));
+    for head in 0..tokens.len() {
+        let members = members(sentence, &tree, head);
+        for (index, a) in members.iter().enumerate() {
+            for b in &members[index + 1..] {
+                if alike(sentence, a, b) {
+                    found.push(sentence.exchange(a.clone(), b.clone()));
+                }
             }
         }
     }
     found
 }
 
-/// Both are names, both are bare words, or both have an article: then neither takes words that
-/// stand before the other ("old men and women").
-fn alike(sentence: &Sentence, a: &Phrase, b: &Phrase) -> bool {
+/// The members of the list that a word opens, each without the marks and "and" between them.
+fn members(sentence: &Sentence, tree: &Tree, head: usize) -> Vec<Range<usize>> {
     let tokens = &sentence.tokens;
-    let determined = |p: &Phrase| tokens[p.range.start].tag == Tag::Det;
-    let bare = |p: &Phrase| p.range.len() == 1;
-    // "I" and "me" come last.
-    let polite = !a.pronoun && !b.pronoun;
-    // The verb before would be taken with the first: nothing to do. An owner is not a member.
-    let owned = tokens.get(b.range.end).is_some_and(|t| t.is("'s"));
-    polite && !owned && (a.name && b.name || bare(a) && bare(b) || determined(a) && determined(b))
+    let others: Vec<usize> = tree
+        .children(head)
+        .filter(|at| *at > head && tree.relation(*at) == Relation::Conj && tokens[*at].tag == tokens[head].tag)
+        .collect();
+    let listed = matches!(tokens[head].tag, Tag::Noun | Tag::Propn | Tag::Adj | Tag::Num);
+    let Some(whole) = tree.span(head).filter(|_| listed && !others.is_empty()) else {
+        return Vec::new();
+    };
+    let inner = |at: usize| {
+        let span = tree.span(at)?;
+        let joins = tokens[span.clone()].iter().take_while(|t| t.is(",") || t.tag == Tag::Cconj).count();
+        Some(span.start + joins..span.end)
+    };
+    let Some(others) = others.into_iter().map(inner).collect::<Option<Vec<_>>>() else {
+        return Vec::new();
+    };
+    // The first member ends where the marks before the second begin.
+    let joins = |end: usize| tokens[..end].iter().rev().take_while(|t| t.is(",") || t.tag == Tag::Cconj).count();
+    let first = others[0].start - joins(others[0].start);
+    let start = first_word(sentence, tree, head, whole.start);
+    // What follows the last member may belong to all of them; what stands within a member with a
+    // clause of its own may too.
+    let closed = others.last().is_some_and(|last| last.end == whole.end);
+    let members: Vec<Range<usize>> = [start..first].into_iter().chain(others).collect();
+    let sound = members.iter().all(|span| !span.is_empty() && span.len() <= 8 && !tokens[span.clone()].iter().any(|t| t.tag == Tag::Punct || t.tag == Tag::Verb && t.text.ends_with("ed")));
+    let ordered = members.windows(2).all(|pair| pair[0].end < pair[1].start);
+    match closed && sound && ordered {
+        true => members,
+        false => Vec::new(),
+    }
 }
 
-/// Whether nothing that follows belongs to the last member alone: "of", a relative clause, a bracket.
-fn stands_alone(sentence: &Sentence, end: usize) -> bool {
-    sentence.tokens.get(end).is_none_or(|t| {
-        !matches!(t.tag, Tag::Adp | Tag::Noun | Tag::Propn | Tag::Adj | Tag::Num)
-            && !t.among(&["who", "which", "that", "whose", "whom", "(", "'s", "where"])
-            && (!t.is(",") || sentence.tokens.get(end + 1).is_none_or(|n| n.tag != Tag::Det && n.tag != Tag::Pron))
-    })
+/// A preposition, a copula and other words before a list belong to all of it.
+fn first_word(sentence: &Sentence, tree: &Tree, head: usize, start: usize) -> usize {
+    let shared = |at: &usize| {
+        matches!(tree.relation(*at), Relation::Case | Relation::Mark | Relation::Cop | Relation::Nsubj | Relation::NsubjPass | Relation::Aux | Relation::Cc | Relation::Advmod | Relation::Obl | Relation::Punct | Relation::Expl)
+            || sentence.tokens[*at].among(&["both", "either", "neither", "between"])
+    };
+    let ends = tree.children(head).filter(|at| *at < head && shared(at)).filter_map(|at| Some(tree.span(at)?.end));
+    ends.max().unwrap_or(start).max(start)
+}
+
+/// Neither member takes words that stand before the other ("old men and women"), and neither is a
+/// person who is named last.
+fn alike(sentence: &Sentence, a: &Range<usize>, b: &Range<usize>) -> bool {
+    let tokens = &sentence.tokens;
+    let opens = |span: &Range<usize>| {
+        let first = &tokens[span.start];
+        first.tag == Tag::Det || first.among(&["my", "your", "his", "her", "its", "our", "their"])
+    };
+    let modified = |span: &Range<usize>| matches!(tokens[span.start].tag, Tag::Adj | Tag::Num) && span.len() > 1;
+    let pronoun = |span: &Range<usize>| tokens[span.start].tag == Tag::Pron && span.len() == 1;
+    let own = opens(a) == opens(b) && (!modified(a) || modified(b) || opens(b));
+    let compound = tokens[a.start..a.end].iter().all(|t| t.tag == Tag::Propn) == tokens[b.start..b.end].iter().all(|t| t.tag == Tag::Propn);
+    // "East and Southeast Asia": the last word may belong to both.
+    let bare = (a.len() == 1) == (b.len() == 1);
+    own && (bare || opens(a)) && compound && !pronoun(a) && !pronoun(b) && !same_words(&tokens[a.clone()], &tokens[b.clone()])
 }

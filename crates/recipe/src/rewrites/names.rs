@@ -25,7 +25,7 @@ pub(crate) fn genitives(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         let owned = tokens[a.range.clone()].iter().any(|t| t.is("'s"));
         if of && plain && common && b.name && bare && ends && !owned {
             let mut owner = tokens[b.range.clone()].to_vec();
-            owner.push(Token { text: "'s".to_owned(), tag: Tag::Part, glued: true });
+            owner.push(Token { glued: true, ..Token::word("'s", Tag::Part) });
             owner.extend_from_slice(&tokens[a.range.start + 1..a.range.end]);
             found.push(sentence.replace(a.range.start..b.range.end, owner));
         }
@@ -35,7 +35,8 @@ pub(crate) fn genitives(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         let Some(start) = owner.filter(|_| tokens[at].is("'s") && tokens[at].tag == Tag::Part) else { continue };
         let end = (at + 1..tokens.len()).take_while(|p| matches!(tokens[*p].tag, Tag::Noun | Tag::Adj)).last();
         let Some(end) = end.filter(|end| tokens[*end].tag == Tag::Noun && !tokens[*end].among(PARTS)) else { continue };
-        if start > 0 && tokens[start - 1].tag == Tag::Det {
+        let complement = tokens.get(end + 1).is_some_and(|t| t.among(&["of", "'s", "and"]));
+        if complement || start > 0 && tokens[start - 1].tag == Tag::Det {
             continue;
         }
         let mut whole = vec![Token::word("the", Tag::Det)];

@@ -14,12 +14,12 @@ const WORDINGS: &[(&str, &str)] = &[
     ("primarily", "mainly"), ("mostly", "for the most part"), ("usually", "normally"),
     ("however", "nevertheless"), ("due to", "because of"),
     ("prior to", "before"), ("afterwards", "later"), ("throughout the world", "worldwide"),
-    ("approximately", "roughly"), ("composed", "written"), ("resides", "lives"), ("resided", "lived"),
+    ("approximately", "roughly"), ("resides", "lives"), ("resided", "lived"),
     ("almost", "nearly"), ("maybe", "perhaps"), ("quickly", "fast"), ("whole", "entire"),
     ("difficult", "hard"), ("finished", "completed"), ("assisted", "helped"), ("kids", "children"),
     ("nobody", "no one"), ("everybody", "everyone"), ("somebody", "someone"), ("anybody", "anyone"),
     ("ill", "sick"), ("right away", "at once"), ("immediately", "at once"),
-    ("wish to", "want to"), ("a lot of", "many"), ("lots of", "plenty of"),
+    ("wish to", "want to"), ("lots of", "plenty of"),
     ("happened", "occurred"), ("happens", "occurs"), ("answered", "replied"),
     ("shop", "store"), ("car", "automobile"), ("photograph", "photo"),
     ("television", "TV"), ("telephone", "phone"), ("glad", "happy"),
@@ -29,7 +29,7 @@ const WORDINGS: &[(&str, &str)] = &[
     ("theatre", "theater"), ("United States", "US"), ("United Kingdom", "UK"), ("for instance", "for example"),
     ("can not", "cannot"), ("in order to", "to"), ("besides", "in addition to"), ("regarded as", "considered"),
     ("by means of", "using"), ("until", "till"), ("nearly", "almost"), ("above all", "especially"),
-    ("comprises", "consists of"), ("was born in", "was a native of"), ("died in", "passed away in"),
+    ("comprises", "consists of"), ("died in", "passed away in"),
     ("took place", "was held"), ("two", "2"), ("three", "3"), ("four", "4"), ("five", "5"), ("six", "6"),
     ("seven", "7"), ("eight", "8"), ("ten", "10"), ("twelve", "12"), ("twenty", "20"),
 ];
@@ -48,7 +48,7 @@ pub(crate) fn wordings(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             let here = &sentence.tokens[start..start + words.len()];
             let stands = here.iter().zip(&words).all(|(token, word)| token.text == *word);
             let named = here.iter().any(|t| t.tag == Tag::Propn) && !one.starts_with("United");
-            if stands && !named {
+            if stands && !named && fits(sentence, start, one) {
                 let tag = here[0].tag;
                 let by = other.split(' ').map(|word| Token::word(word, tag)).collect();
                 found.push(sentence.replace(start..start + words.len(), by));
@@ -56,6 +56,17 @@ pub(crate) fn wordings(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         }
     }
     found
+}
+
+/// Whether a wording has its usual meaning here: "start" as a verb, a number before a noun.
+fn fits(sentence: &Sentence, start: usize, wording: &str) -> bool {
+    let token = &sentence.tokens[start];
+    let number = wording.chars().all(|c| c.is_ascii_digit())
+        || ["two", "three", "four", "five", "six", "seven", "eight", "ten", "twelve", "twenty"].contains(&wording);
+    if number {
+        return sentence.tokens.get(start + 1).is_some_and(|t| t.tag == Tag::Noun && !t.glued);
+    }
+    !["start", "begin", "finished", "purchase", "attempt", "permit", "require", "own"].contains(&wording) || token.tag == Tag::Verb
 }
 
 /// A word of one sense replaced by a synonym, in the same form.

@@ -1,6 +1,6 @@
 //! Which is more: the two sides of a comparison exchanged, or its word turned round.
 
-use crate::grammar::{Lexicon, Number, Sentence, Tag, phrases};
+use crate::grammar::{Lexicon, Number, Sentence, Tag, phrases, same_words};
 use crate::rewrites::{as_object, as_subject};
 
 const OPPOSITES: &[(&str, &str)] = &[
@@ -32,7 +32,7 @@ pub(crate) fn comparisons(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             let same = third(a.number) == third(b.number) || !agrees;
             let whole = tokens.get(b.range.end).is_none_or(|t| !t.among(&["of", "'s", "in", "ago"]));
             let amount = tokens[b.range.clone()].iter().any(|t| t.tag == Tag::Num) || tokens[b.range.start].among(&["any"]);
-            let differ = tokens[a.range.clone()] != tokens[b.range.clone()];
+            let differ = !same_words(&tokens[a.range.clone()], &tokens[b.range.clone()]);
             // "he is taller than I am": the verb after "than" agrees with its own subject.
             let verb = tokens.get(b.range.end).is_some_and(|t| matches!(t.tag, Tag::Aux | Tag::Verb));
             let case = !(a.pronoun || b.pronoun) || !verb || same && !tokens[b.range.start].is("I") && !tokens[a.range.start].is("I");

@@ -1,5 +1,6 @@
 //! Rules that keep nearly every word of a sentence and change what it says.
 
+mod actions;
 mod comparisons;
 mod directions;
 mod modifiers;
@@ -10,6 +11,7 @@ mod symmetry;
 mod times;
 mod voice;
 
+pub(crate) use actions::actions;
 pub(crate) use comparisons::comparisons;
 pub(crate) use directions::directions;
 pub(crate) use modifiers::modifiers;

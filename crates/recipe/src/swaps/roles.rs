@@ -1,7 +1,7 @@
 //! Who does what to whom: subject and object, two names, or two nouns exchanged.
 
 use super::symmetry::symmetric;
-use crate::grammar::{Lexicon, Phrase, Sentence, Tag, phrases, verb_group};
+use crate::grammar::{Lexicon, Phrase, Sentence, Tag, phrases, same_words, verb_group};
 use crate::rewrites::{as_object, as_subject, reflexive};
 
 /// Sentences with two parties exchanged.
@@ -39,7 +39,7 @@ fn parties(sentence: &Sentence, all: &[Phrase]) -> Vec<Sentence> {
         let closed = tokens.get(b.range.end).is_none_or(|t| !t.among(&["of", "'s", "who", "which", "that", "to", "and", "or"]) && t.tag != Tag::Verb && t.tag != Tag::Aux);
         let owner = reflexive(&tokens[b.range.clone()]);
         let time = tokens[b.head()].among(&["day", "morning", "night", "week", "year", "time", "times", "hours", "minutes", "days", "years", "home"]);
-        let equal = tokens[a.range.clone()].iter().zip(&tokens[b.range.clone()]).all(|(x, y)| x.is(&y.text)) && a.range.len() == b.range.len();
+        let equal = same_words(&tokens[a.range.clone()], &tokens[b.range.clone()]);
         if same && closed && !owner && !time && !equal && !symmetric(sentence, a.range.start, a.range.end, b.range.start) {
             let (x, y) = (as_object(&tokens[a.range.clone()]), as_subject(&tokens[b.range.clone()]));
             found.push(sentence.replace(b.range.clone(), x).replace(a.range.clone(), y));
@@ -53,7 +53,7 @@ fn names(sentence: &Sentence, a: &Phrase, b: &Phrase) -> bool {
     let tokens = &sentence.tokens;
     let between = &tokens[a.range.end..b.range.start];
     let identity = between.iter().all(|t| matches!(t.tag, Tag::Aux | Tag::Punct | Tag::Det) || t.is("not") || t.is("n't"));
-    let differ = tokens[bare(sentence, a)] != tokens[bare(sentence, b)];
+    let differ = !same_words(&tokens[bare(sentence, a)], &tokens[bare(sentence, b)]);
     // "Paris, France" and "Tom (Thomas)" name one thing.
     let places = tokens[..b.range.start].last().is_some_and(|t| t.is(",") || t.is("("));
     a.name && b.name && !identity && differ && !places

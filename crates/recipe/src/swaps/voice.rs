@@ -1,7 +1,7 @@
 //! By whom: what was done and who did it exchanged in a passive clause.
 
 use super::symmetry::symmetric;
-use crate::grammar::{Lexicon, Number, Sentence};
+use crate::grammar::{Lexicon, Number, Sentence, same_words};
 use crate::rewrites::{as_object, as_subject, passive, passive_clause};
 
 /// "X was VERBed by Y" as "Y was VERBed by X", and the passive of "Y VERBed X" turned round.
@@ -14,13 +14,14 @@ pub(crate) fn agents(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence> {
 fn turned(sentence: &Sentence) -> Option<Sentence> {
     let clause = passive_clause(sentence)?;
     let tokens = &sentence.tokens;
-    let (subject, agent) = (clause.subject.range.clone(), clause.agent.range.clone());
-    let closed = tokens.get(agent.end).is_none_or(|t| !t.among(&["of", "'s", "and", "who"]));
+    let (subject, agent) = (clause.subject.clone(), clause.agent.clone());
     let holds = symmetric(sentence, subject.start, subject.end, agent.start);
-    (closed && !holds).then(|| {
+    let equal = same_words(&tokens[subject.clone()], &tokens[agent.clone()]);
+    (!holds && !equal).then(|| {
         let (x, y) = (as_object(&tokens[subject.clone()]), as_subject(&tokens[agent.clone()]));
-        let be = as_number(&tokens[clause.be].text, clause.agent.number, y[0].is("I"));
-        sentence.replace(agent.clone(), x).reword(clause.be, be).replace(subject, y)
+        let first_person = y.len() == 1 && y[0].is("I");
+        let be = as_number(&tokens[clause.be].text, clause.agent_number, first_person);
+        sentence.replace(agent, x).reword(clause.be, be).replace(subject, y)
     })
 }
 
