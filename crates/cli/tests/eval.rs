@@ -269,9 +269,17 @@ fn a_model_without_a_language_head_says_so() {
 
 #[test]
 fn help_shows_examples() {
-    for task in
-        ["sts", "pairs", "triples", "retrieval", "wic", "classify", "tagging", "minimal-pairs", "perplexity"]
-    {
+    for task in [
+        "sts",
+        "pairs",
+        "triples",
+        "retrieval",
+        "wic",
+        "classify",
+        "tagging",
+        "minimal-pairs",
+        "perplexity",
+    ] {
         let output = stage::command().args(["eval", task, "--help"]).output().expect("starts");
         let said = good(output);
         assert!(said.contains(&format!("contexture eval {task} ")), "{task}: {said}");

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
@@ -40,19 +40,21 @@ pub(crate) fn rows(
     })
 }
 
-/// A file of one JSON object a line.
+/// A file of one JSON object a line, under its name only when it is whole.
 pub(crate) struct JsonLines {
     out: BufWriter<File>,
-    place: String,
+    partial: PathBuf,
+    path: PathBuf,
     written: usize,
 }
 
 impl JsonLines {
-    /// Creates the file, or empties it.
+    /// Begins the file beside its place.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let place = path.display().to_string();
-        let file = File::create(path).with_context(|| format!("{place}: cannot be created"))?;
-        Ok(Self { out: BufWriter::new(file), place, written: 0 })
+        let (path, partial) = (path.to_owned(), path.with_extension("jsonl.partial"));
+        let file = File::create(&partial)
+            .with_context(|| format!("{}: cannot be created", partial.display()))?;
+        Ok(Self { out: BufWriter::new(file), partial, path, written: 0 })
     }
 
     /// Adds a line.
@@ -60,14 +62,17 @@ impl JsonLines {
         serde_json::to_writer(&mut self.out, value)
             .map_err(std::io::Error::from)
             .and_then(|()| self.out.write_all(b"\n"))
-            .with_context(|| format!("{}: cannot be written", self.place))?;
+            .with_context(|| format!("{}: cannot be written", self.partial.display()))?;
         self.written += 1;
         Ok(())
     }
 
-    /// Writes what is still held back; the number of lines.
+    /// Writes what is still held back and gives the file its name; the number of lines.
     pub(crate) fn finish(mut self) -> Result<usize> {
-        self.out.flush().with_context(|| format!("{}: cannot be written", self.place))?;
+        let written = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
+        written
+            .and_then(|()| std::fs::rename(&self.partial, &self.path))
+            .with_context(|| format!("{}: cannot be written", self.path.display()))?;
         Ok(self.written)
     }
 }

@@ -32,8 +32,8 @@ enum Layout {
     Json,
 }
 
-/// The rows of the swap set, which stand in the repository.
-const SWAPS: &str = include_str!("../swaps.tsv");
+/// The swap set, which stands in the repository: anchor, paraphrase, swap, kind, source.
+const SWAPS: &str = include_str!("../../../data/swaps.tsv");
 
 /// Reads the texts of all evaluation sets.
 pub(crate) fn held_out(data: &Path) -> Result<Seen> {
@@ -44,13 +44,16 @@ pub(crate) fn held_out(data: &Path) -> Result<Seen> {
                 Layout::Columns => hold(&mut held, line.split('\t')),
                 Layout::Json => {
                     let object: Value = serde_json::from_str(line)?;
-                    hold(&mut held, ["title", "text"].iter().filter_map(|key| object[key].as_str()));
+                    hold(
+                        &mut held,
+                        ["title", "text"].iter().filter_map(|key| object[key].as_str()),
+                    );
                 }
             }
             Ok(())
         })?;
     }
-    for row in SWAPS.lines().filter(|row| !row.starts_with('#')) {
+    for row in SWAPS.lines() {
         hold(&mut held, row.split('\t'));
     }
     Ok(held)

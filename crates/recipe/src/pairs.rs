@@ -17,9 +17,15 @@ pub(crate) struct Pair {
     pub(crate) positive: String,
 }
 
-/// All pairs once, shuffled, without texts that are held out.
-pub(crate) fn pairs(sources: &Sources, held: &Seen, seed: u64) -> Vec<Pair> {
+/// All pairs once, shuffled, without texts that are held out; `rewritten` are pairs that rules made.
+pub(crate) fn pairs(
+    sources: &Sources,
+    rewritten: Vec<(String, String)>,
+    held: &Seen,
+    seed: u64,
+) -> Vec<Pair> {
     let mut found = same_translation(&sources.tatoeba, seed);
+    found.extend(rewritten);
     for split in &sources.wikisplit {
         found.push((split.whole.clone(), split.halves.join(" ")));
     }
@@ -86,7 +92,9 @@ fn traits(text: &str) -> (BTreeSet<&'static str>, BTreeSet<String>, bool) {
     let mut fixed = BTreeSet::new();
     let mut negated = false;
     let text = text.replace('\u{2019}', "'").replace("n't", " not").replace('\'', " ");
-    for (at, word) in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate() {
+    for (at, word) in
+        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate()
+    {
         let lower = word.to_lowercase();
         match lower.as_str() {
             "i" | "me" | "my" | "mine" | "myself" => _ = persons.insert("I"),
@@ -112,8 +120,9 @@ fn traits(text: &str) -> (BTreeSet<&'static str>, BTreeSet<String>, bool) {
 
 /// The digits of a number.
 fn number(word: &str) -> Option<String> {
-    const WORDS: &[&str] =
-        &["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    const WORDS: &[&str] = &[
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    ];
     if word.chars().all(|c| c.is_ascii_digit()) {
         return Some(word.to_owned());
     }

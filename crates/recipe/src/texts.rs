@@ -74,7 +74,10 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     fn add(&mut self, source: &'static str, text: &str) {
-        if text.chars().any(char::is_alphabetic) && !self.held.contains(text) && self.seen.insert(text) {
+        if text.chars().any(char::is_alphabetic)
+            && !self.held.contains(text)
+            && self.seen.insert(text)
+        {
             self.all.push(Text { text: text.to_owned(), source });
         }
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::grammar::{Lexicon, Sentence, Reader};
+use crate::grammar::{Lexicon, Reader, Sentence};
 use crate::normal::{Dice, Seen, normal, shuffle};
 use crate::pairs::same_translation;
 use crate::texts::Sources;
@@ -87,13 +87,22 @@ pub(crate) struct Maker<'a> {
     explains: bool,
     found: Vec<Triple>,
     seen: Seen,
+    rewritten: Vec<(String, String)>,
+}
+
+/// What the rules made.
+pub(crate) struct Made {
+    /// Balanced and shuffled.
+    pub(crate) triples: Vec<Triple>,
+    /// A rewriting of each sentence that gave a triple.
+    pub(crate) rewritten: Vec<(String, String)>,
 }
 
 impl<'a> Maker<'a> {
     /// A maker that has made nothing yet.
     pub(crate) fn new(reader: &'a Reader, lexicon: &'a Lexicon, held: &'a Seen, seed: u64) -> Self {
-        let (found, seen) = (Vec::new(), Seen::default());
-        Self { reader, lexicon, held, seed, explains: false, found, seen }
+        let (found, seen, rewritten) = (Vec::new(), Seen::default(), Vec::new());
+        Self { reader, lexicon, held, seed, explains: false, found, seen, rewritten }
     }
 
     /// Whether each triple names the rewritings that made its positive.
@@ -101,8 +110,8 @@ impl<'a> Maker<'a> {
         Self { explains, ..self }
     }
 
-    /// The triples of all sources.
-    pub(crate) fn make(mut self, sources: &Sources) -> Vec<Triple> {
+    /// The triples of all sources, and a rewriting of each of their sentences.
+    pub(crate) fn make(mut self, sources: &Sources) -> Made {
         let mut mates: HashMap<String, Vec<String>> = HashMap::new();
         for (a, b) in same_translation(&sources.tatoeba, self.seed) {
             mates.entry(a.clone()).or_default().push(b.clone());
@@ -110,13 +119,17 @@ impl<'a> Maker<'a> {
         }
         let mut done = Seen::default();
         let wikipedia = sources.wikipedia.iter().flat_map(|article| &article.sentences);
-        let wikisplit = sources.wikisplit.iter().flat_map(|split| split.halves.iter().chain([&split.whole]));
+        let wikisplit =
+            sources.wikisplit.iter().flat_map(|split| split.halves.iter().chain([&split.whole]));
         let examples = sources.wordnet.iter().flat_map(|synset| &synset.examples);
         let tatoeba = sources.tatoeba.iter().map(|sentence| &sentence.english);
         let all = wikipedia.chain(wikisplit).chain(examples).chain(tatoeba);
         let (mut read, mut last) = (0, 0);
         for text in all {
-            if done.insert(text) && WORDS.contains(&text.split_whitespace().count()) && !self.held.contains(text) {
+            if done.insert(text)
+                && WORDS.contains(&text.split_whitespace().count())
+                && !self.held.contains(text)
+            {
                 self.of(text, mates.get(text).map_or(&[], Vec::as_slice));
                 read += 1;
             }
@@ -125,25 +138,31 @@ impl<'a> Maker<'a> {
                 eprintln!("swaps: {read:>7} sentences read, {:>7} triples", self.found.len());
             }
         }
-        shuffle(self.seed, &mut self.found, |t| format!("{}\t{}\t{}", t.anchor, t.positive, t.negative));
+        shuffle(self.seed, &mut self.found, |t| {
+            format!("{}\t{}\t{}", t.anchor, t.positive, t.negative)
+        });
         let mut count: HashMap<&str, usize> = HashMap::new();
         self.found.retain(|triple| {
             let count = count.entry(triple.kind).or_default();
             *count += 1;
             *count <= MOST_OF_A_KIND
         });
-        self.found
+        Made { triples: self.found, rewritten: self.rewritten }
     }
 
     fn of(&mut self, text: &str, mates: &[String]) {
         let sentence = self.reader.read(text);
         let dice = Dice::new(self.seed, text);
+        let mut paired = false;
         for (kind, rule, most) in KINDS {
             let mut swaps = rule(&sentence, self.lexicon);
             shuffle(self.seed, &mut swaps, Sentence::text);
             for (number, swap) in swaps.into_iter().take(*most).enumerate() {
                 let purpose = format!("{kind} {number}");
-                let Some((positive, names)) = self.positive(&sentence, mates, &dice, &purpose) else { continue };
+                let Some((positive, names)) = self.positive(&sentence, mates, &dice, &purpose)
+                else {
+                    continue;
+                };
                 // Two in five swaps are of the rewriting, so that the order of phrases does not
                 // tell either.
                 let other = (dice.below(&format!("{purpose} base"), 5) < 2)
@@ -155,13 +174,22 @@ impl<'a> Maker<'a> {
                 let negative = other.unwrap_or(swap).text();
                 let rewritings = self.explains.then(|| names.join(", "));
                 let (anchor, positive) = (text.to_owned(), positive.text());
+                if !std::mem::replace(&mut paired, true) {
+                    self.rewritten.push((anchor.clone(), positive.clone()));
+                }
                 self.keep(Triple { anchor, positive, negative, kind, rewritings });
             }
         }
     }
 
     /// Another way to put a sentence: one with the same translation, or a few rewritings.
-    fn positive(&self, sentence: &Sentence, mates: &[String], dice: &Dice, purpose: &str) -> Option<(Sentence, Vec<&'static str>)> {
+    fn positive(
+        &self,
+        sentence: &Sentence,
+        mates: &[String],
+        dice: &Dice,
+        purpose: &str,
+    ) -> Option<(Sentence, Vec<&'static str>)> {
         if !mates.is_empty() && dice.below(&format!("{purpose} mate"), 3) > 0 {
             let mate = &mates[dice.below(purpose, mates.len())];
             return Some((self.reader.read(mate), vec!["same translation"]));
@@ -174,7 +202,9 @@ impl<'a> Maker<'a> {
         for (name, rule, moves) in order.into_iter().map(|at| REWRITES[at]) {
             let step = &mut steps[usize::from(moves)];
             let family = name.split(':').next();
-            if *step == MOST_STEPS || names.iter().any(|done: &&str| done.split(':').next() == family) {
+            if *step == MOST_STEPS
+                || names.iter().any(|done: &&str| done.split(':').next() == family)
+            {
                 continue;
             }
             let ways = rule(&current, self.lexicon);

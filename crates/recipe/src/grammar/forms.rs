@@ -1,6 +1,7 @@
 //! Forms of English verbs, and the article before a word.
 
 /// Base, past and participle of verbs that do not follow the rule.
+#[rustfmt::skip]
 const IRREGULAR: &[(&str, &str, &str)] = &[
     ("arise", "arose", "arisen"), ("awake", "awoke", "awoken"), ("be", "was", "been"),
     ("bear", "bore", "borne"), ("beat", "beat", "beaten"), ("become", "became", "become"),
@@ -102,7 +103,8 @@ pub(crate) fn third(base: &str) -> String {
 }
 
 fn regular(base: &str, end: &str) -> String {
-    let silent = base.ends_with('e') && !(end == "ing" && ["ee", "oe", "ye"].iter().any(|e| base.ends_with(e)));
+    let silent = base.ends_with('e')
+        && !(end == "ing" && ["ee", "oe", "ye"].iter().any(|e| base.ends_with(e)));
     if silent {
         return format!("{}{end}", &base[..base.len() - 1]);
     }
@@ -137,7 +139,14 @@ pub(crate) fn base(form: &str, known: impl Fn(&str) -> bool) -> Option<String> {
         return Some(form.to_owned());
     }
     let mut candidates = Vec::new();
-    for (end, others) in [("ies", &["y"][..]), ("es", &[""]), ("s", &[""]), ("ied", &["y"]), ("ed", &["e", ""]), ("ing", &["e", ""])] {
+    for (end, others) in [
+        ("ies", &["y"][..]),
+        ("es", &[""]),
+        ("s", &[""]),
+        ("ied", &["y"]),
+        ("ed", &["e", ""]),
+        ("ing", &["e", ""]),
+    ] {
         let Some(stem) = form.strip_suffix(end) else { continue };
         candidates.extend(others.iter().map(|other| format!("{stem}{other}")));
         let mut last = stem.chars().rev();
@@ -149,7 +158,8 @@ pub(crate) fn base(form: &str, known: impl Fn(&str) -> bool) -> Option<String> {
     }
     // The candidate must give the form back: "rated" is of "rate", not of "rat".
     candidates.into_iter().find(|base| {
-        known(base) && [past(base), participle(base), third(base), ing(base)].iter().any(|f| f == form)
+        known(base)
+            && [past(base), participle(base), third(base), ing(base)].iter().any(|f| f == form)
     })
 }
 
@@ -166,7 +176,8 @@ pub(crate) fn article(next: &str) -> &'static str {
         true => next.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']),
         false => lower.starts_with(['a', 'e', 'i', 'o', 'u']),
     };
-    let sounds = vowel && (uninteresting || !consonant.iter().any(|start| lower.starts_with(start)));
+    let sounds =
+        vowel && (uninteresting || !consonant.iter().any(|start| lower.starts_with(start)));
     match number || sounds || silent.iter().any(|start| lower.starts_with(start)) {
         true => "an",
         false => "a",
@@ -179,19 +190,32 @@ mod tests {
 
     #[test]
     fn forms_of_a_verb_lead_back_to_it() {
-        let known = |word: &str| ["stop", "carry", "hit", "write", "watch", "rate", "rat", "die"].contains(&word);
+        let known = |word: &str| {
+            ["stop", "carry", "hit", "write", "watch", "rate", "rat", "die"].contains(&word)
+        };
         for verb in ["stop", "carry", "write", "watch", "rate", "hit", "die"] {
             for form in [past(verb), participle(verb), third(verb), ing(verb)] {
                 assert_eq!(base(&form, known).as_deref(), Some(verb), "{form}");
             }
         }
-        assert_eq!((past("stop"), third("carry"), ing("die")), ("stopped".into(), "carries".into(), "dying".into()));
+        assert_eq!(
+            (past("stop"), third("carry"), ing("die")),
+            ("stopped".into(), "carries".into(), "dying".into())
+        );
         assert_eq!(base("walked", known), None);
     }
 
     #[test]
     fn the_article_follows_the_sound() {
-        for (word, found) in [("apple", "an"), ("unit", "a"), ("hour", "an"), ("18", "an"), ("European", "a"), ("FBI", "an"), ("unimportant", "an")] {
+        for (word, found) in [
+            ("apple", "an"),
+            ("unit", "a"),
+            ("hour", "an"),
+            ("18", "an"),
+            ("European", "a"),
+            ("FBI", "an"),
+            ("unimportant", "an"),
+        ] {
             assert_eq!(article(word), found, "{word}");
         }
     }

@@ -94,7 +94,8 @@ impl State {
             return vec![LEFT];
         }
         let below = self.stack.len().checked_sub(2).map(|at| self.stack[at]);
-        let tied = |word: usize, other: usize| head(word) == Some(other) || head(other) == Some(word);
+        let tied =
+            |word: usize, other: usize| head(word) == Some(other) || head(other) == Some(word);
         let mut right: Vec<usize> = (0..MOVES).filter(|choice| self.allows(*choice)).collect();
         if below == Some(gold[top]) {
             right.retain(|choice| *choice != LEFT);
@@ -138,10 +139,12 @@ impl Parser {
     pub(crate) fn parse(&self, words: &[(&str, Tag)]) -> Vec<(usize, Relation)> {
         let mut state = State::new(words.len());
         while !state.done() {
-            let choice = self.moves.best(&move_features(words, &state), |choice| state.allows(choice));
+            let choice =
+                self.moves.best(&move_features(words, &state), |choice| state.allows(choice));
             state.make(choice);
         }
-        let heads: Vec<usize> = state.heads.iter().map(|head| head.unwrap_or(words.len())).collect();
+        let heads: Vec<usize> =
+            state.heads.iter().map(|head| head.unwrap_or(words.len())).collect();
         let relation = |child: usize| {
             let features = arc_features(words, child, heads[child]);
             Relation::ALL[self.relations.best(&features, |_| true)]
@@ -191,33 +194,52 @@ fn at<'a>(words: &[(&'a str, Tag)], place: Option<usize>) -> (&'a str, &'static 
     }
 }
 
+/// The words near a state's top and next word: each with its class, and counts as text.
+struct Around<'a> {
+    stack: [(&'a str, &'static str); 3],
+    next: [(&'a str, &'static str); 3],
+    /// The last two dependents found: left of the next word, left and right of the top.
+    dependents: [[(&'a str, &'static str); 2]; 3],
+    /// How many dependents the top has left and right and the next word left, and how far it is
+    /// from the one to the other.
+    counts: [String; 4],
+}
+
+impl<'a> Around<'a> {
+    fn of(words: &[(&'a str, Tag)], state: &State) -> Self {
+        let depth = |below: usize| {
+            let place = state.stack.len().checked_sub(below + 1);
+            place.map(|place| state.stack[place])
+        };
+        let ahead = |by: usize| Some(state.next + by).filter(|place| *place <= words.len());
+        let (top, next) = (depth(0), ahead(0));
+        let lists = [
+            next.map(|word| &state.left[word]),
+            top.map(|word| &state.left[word]),
+            top.map(|word| &state.right[word]),
+        ];
+        let last = |list: Option<&Vec<usize>>, back: usize| {
+            list.and_then(|list| list.len().checked_sub(back + 1).map(|place| list[place]))
+        };
+        let count = |list: Option<&Vec<usize>>| list.map_or(0, |list| list.len().min(5));
+        let far = top.map_or(0, |top| (state.next - top).min(6));
+        Self {
+            stack: [0, 1, 2].map(|below| at(words, depth(below))),
+            next: [0, 1, 2].map(|by| at(words, ahead(by))),
+            dependents: lists.map(|list| [0, 1].map(|back| at(words, last(list, back)))),
+            counts: [count(lists[1]), count(lists[2]), count(lists[0]), far].map(|n| n.to_string()),
+        }
+    }
+}
+
 /// What a move may depend on (Zhang & Nivre 2011, table 1, without relations).
 fn move_features(words: &[(&str, Tag)], state: &State) -> Vec<u64> {
-    let depth = |below: usize| state.stack.len().checked_sub(below + 1).map(|place| state.stack[place]);
-    let (s0, s1, s2) = (depth(0), depth(1), depth(2));
-    let ahead = |by: usize| Some(state.next + by).filter(|place| *place <= words.len());
-    let (n0, n1, n2) = (ahead(0), ahead(1), ahead(2));
-    let last = |list: Option<&Vec<usize>>, back: usize| {
-        list.and_then(|list| list.len().checked_sub(back + 1).map(|place| list[place]))
-    };
-    let lefts = |word: Option<usize>| word.map(|word| &state.left[word]);
-    let rights = |word: Option<usize>| word.map(|word| &state.right[word]);
-    let (ws0, ts0) = at(words, s0);
-    let (ws1, ts1) = at(words, s1);
-    let (_, ts2) = at(words, s2);
-    let (wn0, tn0) = at(words, n0);
-    let (wn1, tn1) = at(words, n1);
-    let (_, tn2) = at(words, n2);
-    let (wl, tl) = at(words, last(lefts(n0), 0));
-    let (_, tl2) = at(words, last(lefts(n0), 1));
-    let (wf, tf) = at(words, last(lefts(s0), 0));
-    let (_, tf2) = at(words, last(lefts(s0), 1));
-    let (wr, tr) = at(words, last(rights(s0), 0));
-    let (_, tr2) = at(words, last(rights(s0), 1));
-    let count = |list: Option<&Vec<usize>>| list.map_or(0, |list| list.len().min(5)).to_string();
-    let (vl, vr, vn) = (count(lefts(s0)), count(rights(s0)), count(lefts(n0)));
-    let far = s0.map_or(0, |s0| (state.next - s0).min(6)).to_string();
-    let (far, vl, vr, vn) = (far.as_str(), vl.as_str(), vr.as_str(), vn.as_str());
+    let around = Around::of(words, state);
+    let [(ws0, ts0), (ws1, ts1), (_, ts2)] = around.stack;
+    let [(wn0, tn0), (wn1, tn1), (_, tn2)] = around.next;
+    let [[(wl, tl), (_, tl2)], [(wf, tf), (_, tf2)], [(wr, tr), (_, tr2)]] = around.dependents;
+    let [vl, vr, vn, far] = around.counts.each_ref().map(String::as_str);
+    #[rustfmt::skip]
     let lists: [&[&str]; 44] = [
         &[], &[ws0], &[ts0], &[ws0, ts0], &[ws1], &[ts1], &[ws1, ts1], &[wn0], &[tn0], &[wn0, tn0],
         &[wn1], &[tn1], &[wn1, tn1], &[ts2], &[tn2], &[ws0, wn0], &[ws0, ts0, tn0],
@@ -232,7 +254,9 @@ fn move_features(words: &[(&str, Tag)], state: &State) -> Vec<u64> {
 
 /// What the relation of a word to its head may depend on.
 fn arc_features(words: &[(&str, Tag)], child: usize, head: usize) -> Vec<u64> {
-    let near = |place: usize, offset: isize| at(words, place.checked_add_signed(offset).filter(|p| *p < words.len()));
+    let near = |place: usize, offset: isize| {
+        at(words, place.checked_add_signed(offset).filter(|p| *p < words.len()))
+    };
     let (wc, tc) = at(words, Some(child));
     let (wh, th) = at(words, Some(head));
     let (wb, tb) = near(child, -1);
@@ -245,6 +269,7 @@ fn arc_features(words: &[(&str, Tag)], child: usize, head: usize) -> Vec<u64> {
     let end = |word: &str| word.chars().rev().take(3).collect::<String>();
     let (ec, eh) = (end(wc), end(wh));
     let (ec, eh) = (ec.as_str(), eh.as_str());
+    #[rustfmt::skip]
     let lists: [&[&str]; 24] = [
         &[side], &[wc, side], &[tc, side], &[wh, side], &[th, side], &[wc, wh], &[tc, th, side],
         &[wc, th, side], &[tc, wh, side], &[tc, th, side, far], &[tb, tc, th, side],

@@ -111,7 +111,21 @@ fn phrase(tokens: &[Token], start: usize) -> Option<Phrase> {
 /// The agreement of a phrase with this head.
 pub(crate) fn number(head: &Token) -> Number {
     let other = match head.tag {
-        Tag::Pron => !head.among(&["he", "she", "it", "him", "her", "this", "that", "one", "everyone", "someone", "nobody", "everybody", "somebody"]),
+        Tag::Pron => !head.among(&[
+            "he",
+            "she",
+            "it",
+            "him",
+            "her",
+            "this",
+            "that",
+            "one",
+            "everyone",
+            "someone",
+            "nobody",
+            "everybody",
+            "somebody",
+        ]),
         _ => plural(head),
     };
     if other { Number::Other } else { Number::Third }
@@ -119,7 +133,8 @@ pub(crate) fn number(head: &Token) -> Number {
 
 fn plural(head: &Token) -> bool {
     let text = head.text.to_lowercase();
-    let ends = text.ends_with('s') && !["ss", "us", "is", "ics"].iter().any(|end| text.ends_with(end));
+    let ends =
+        text.ends_with('s') && !["ss", "us", "is", "ics"].iter().any(|end| text.ends_with(end));
     let people = head.tag == Tag::Propn && text.ends_with("ans");
     PLURALS.contains(&text.as_str()) || (head.tag == Tag::Noun && ends) || people
 }
@@ -137,7 +152,8 @@ pub(crate) struct VerbGroup {
 }
 
 /// Forms of "be".
-pub(crate) const BE: &[&str] = &["am", "is", "are", "was", "were", "be", "been", "being", "'m", "'re"];
+pub(crate) const BE: &[&str] =
+    &["am", "is", "are", "was", "were", "be", "been", "being", "'m", "'re"];
 
 /// The verb group that begins here.
 pub(crate) fn verb_group(tokens: &[Token], start: usize) -> Option<VerbGroup> {
@@ -150,8 +166,12 @@ pub(crate) fn verb_group(tokens: &[Token], start: usize) -> Option<VerbGroup> {
     let verb = tokens.get(end).filter(|token| token.tag == Tag::Verb)?;
     let helped = tokens[start..end].iter().rev().find(|token| token.tag == Tag::Aux);
     let passive = helped.is_some_and(|token| token.among(BE)) && !verb.text.ends_with("ing");
-    let finite = tokens[start..=end].iter().find(|token| matches!(token.tag, Tag::Aux | Tag::Verb))?;
-    let fixed = ["can", "ca", "could", "will", "wo", "would", "may", "might", "must", "shall", "should", "had", "did", "'ll", "'d"];
+    let finite =
+        tokens[start..=end].iter().find(|token| matches!(token.tag, Tag::Aux | Tag::Verb))?;
+    let fixed = [
+        "can", "ca", "could", "will", "wo", "would", "may", "might", "must", "shall", "should",
+        "had", "did", "'ll", "'d",
+    ];
     let agrees = match finite.tag {
         Tag::Aux => !finite.among(&fixed),
         _ => !is_past(&finite.text),
@@ -161,16 +181,44 @@ pub(crate) fn verb_group(tokens: &[Token], start: usize) -> Option<VerbGroup> {
 
 /// The months, in lower case.
 pub(crate) const MONTHS: &[&str] = &[
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 /// The days of the week, in lower case.
 pub(crate) const DAYS: &[&str] =
     &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const UNITS: &[&str] = &[
-    "second", "minute", "hour", "day", "night", "morning", "afternoon", "evening", "week",
-    "weekend", "month", "year", "decade", "century", "summer", "winter", "spring", "autumn",
-    "fall", "season", "time",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "night",
+    "morning",
+    "afternoon",
+    "evening",
+    "week",
+    "weekend",
+    "month",
+    "year",
+    "decade",
+    "century",
+    "summer",
+    "winter",
+    "spring",
+    "autumn",
+    "fall",
+    "season",
+    "time",
 ];
 
 fn year(token: &Token) -> bool {
@@ -199,7 +247,9 @@ pub(crate) fn time_phrase(tokens: &[Token], start: usize) -> Option<usize> {
         let part = among(1, &["morning", "afternoon", "evening", "night"]);
         return Some(start + 1 + usize::from(part));
     }
-    if first.among(&["last", "next", "every", "this"]) && test(1, |t| unit(t) || t.among(DAYS) || t.among(MONTHS)) {
+    if first.among(&["last", "next", "every", "this"])
+        && test(1, |t| unit(t) || t.among(DAYS) || t.among(MONTHS))
+    {
         let part = among(1, DAYS) && test(2, unit);
         return Some(start + 2 + usize::from(part));
     }
@@ -224,7 +274,12 @@ pub(crate) fn time_phrase(tokens: &[Token], start: usize) -> Option<usize> {
         }
     }
     if first.is("in") && among(1, &["the"]) {
-        let end = start + 3 + usize::from(among(2, &["early", "late", "mid", "following", "same", "19th", "20th"]) || test(2, |t| t.text.ends_with("th")));
+        let end = start
+            + 3
+            + usize::from(
+                among(2, &["early", "late", "mid", "following", "same", "19th", "20th"])
+                    || test(2, |t| t.text.ends_with("th")),
+            );
         if tokens.get(end - 1).is_some_and(|t| unit(t) || (year(t) && t.text.ends_with('s'))) {
             return Some(end);
         }
@@ -237,7 +292,11 @@ pub(crate) fn time_phrase(tokens: &[Token], start: usize) -> Option<usize> {
         if clock {
             return Some(start + 3);
         }
-        if among(1, &["the"]) && among(2, &["age"]) && among(3, &["of"]) && test(4, |t| t.tag == Tag::Num) {
+        if among(1, &["the"])
+            && among(2, &["age"])
+            && among(3, &["of"])
+            && test(4, |t| t.tag == Tag::Num)
+        {
             return Some(start + 5);
         }
     }

@@ -10,8 +10,12 @@ pub(crate) fn moved_times(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     // A relative clause, a second clause or a quotation would keep the time to itself.
     let simple = |part: &[Token]| {
         !part.iter().any(|t| {
-            t.tag == Tag::Sconj || t.tag == Tag::Cconj || t.tag == Tag::Punct
-                || t.among(&["who", "which", "that", "whom", "whose", "where", "when", "than", "what", "how"])
+            t.tag == Tag::Sconj
+                || t.tag == Tag::Cconj
+                || t.tag == Tag::Punct
+                || t.among(&[
+                    "who", "which", "that", "whom", "whose", "where", "when", "than", "what", "how",
+                ])
         })
     };
     let verbs = |part: &[Token]| part.iter().any(|t| matches!(t.tag, Tag::Verb | Tag::Aux));
@@ -21,7 +25,13 @@ pub(crate) fn moved_times(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         let subject = tokens[0].tag != Tag::Verb && tokens[0].tag != Tag::Aux;
         let whole = tokens[start - 1].tag != Tag::Adp && tokens[start - 1].tag != Tag::Sconj;
         let whole = whole && !tokens[start..].iter().any(|t| t.is("'s"));
-        if whole && time_phrase(tokens, start) == Some(body) && simple(rest) && verbs(rest) && subject && !questions {
+        if whole
+            && time_phrase(tokens, start) == Some(body)
+            && simple(rest)
+            && verbs(rest)
+            && subject
+            && !questions
+        {
             let mut moved = tokens[start..body].to_vec();
             moved[0].glued = false;
             moved.push(Token::mark(","));
@@ -30,9 +40,12 @@ pub(crate) fn moved_times(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             found.push(sentence.with(moved));
         }
     }
-    if let Some(end) = time_phrase(tokens, 0).filter(|end| tokens.get(*end).is_none_or(|t| !t.glued || t.is(","))) {
+    if let Some(end) =
+        time_phrase(tokens, 0).filter(|end| tokens.get(*end).is_none_or(|t| !t.glued || t.is(",")))
+    {
         let start = end + usize::from(tokens.get(end).is_some_and(|t| t.is(",")));
-        if start < body && simple(&tokens[start..body]) && verbs(&tokens[start..body]) && !questions {
+        if start < body && simple(&tokens[start..body]) && verbs(&tokens[start..body]) && !questions
+        {
             let mut moved = tokens[start..body].to_vec();
             moved.extend_from_slice(&tokens[..end]);
             moved.extend_from_slice(&tokens[body..]);
@@ -64,7 +77,9 @@ pub(crate) fn reordered_phrases(sentence: &Sentence, _: &Lexicon) -> Vec<Sentenc
 
 /// The end of a phrase of place that begins here: "in Paris", "at Eton College", "in Austin, Texas".
 fn place(tokens: &[Token], start: usize) -> Option<usize> {
-    if !tokens.get(start)?.among(&["in", "at", "near", "from"]) || time_phrase(tokens, start).is_some() {
+    if !tokens.get(start)?.among(&["in", "at", "near", "from"])
+        || time_phrase(tokens, start).is_some()
+    {
         return None;
     }
     let names = |from: usize| tokens[from..].iter().take_while(|t| t.tag == Tag::Propn).count();

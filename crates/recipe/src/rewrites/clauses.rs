@@ -20,9 +20,20 @@ pub(crate) fn moved_clauses(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     if let [at] = places[..] {
         let comma = tokens[at - 1].is(",");
         let main = &tokens[..at - usize::from(comma)];
-        let speech = main.iter().any(|t| t.among(&["that", "say", "said", "know", "think", "ask", "asked", "told", "wonder", "remember", "see"]));
+        let speech = main.iter().any(|t| {
+            t.among(&[
+                "that", "say", "said", "know", "think", "ask", "asked", "told", "wonder",
+                "remember", "see",
+            ])
+        });
         let whole = clause(main) && !main.iter().any(|t| t.is(",")) && !speech;
-        if whole && !tokens[at..body].iter().any(|t| t.is(",")) && !tokens[at - 1].among(&["even", "just", "only", "and", "but", "or", "as", "ever", "right", "shortly", "soon", "not"]) {
+        if whole
+            && !tokens[at..body].iter().any(|t| t.is(","))
+            && !tokens[at - 1].among(&[
+                "even", "just", "only", "and", "but", "or", "as", "ever", "right", "shortly",
+                "soon", "not",
+            ])
+        {
             let mut moved = tokens[at..body].to_vec();
             moved.push(Token::mark(","));
             moved.extend_from_slice(main);

@@ -51,28 +51,28 @@ pub(crate) fn passive_clause(sentence: &Sentence) -> Option<Passive> {
     if !tokens[be].among(&["was", "were", "is", "are"]) || tree.head(be) != Some(verb) {
         return None;
     }
-    let subject = tree.children(verb).find(|at| matches!(tree.relation(*at), Relation::NsubjPass | Relation::Nsubj))?;
+    let subject = tree
+        .children(verb)
+        .find(|at| matches!(tree.relation(*at), Relation::NsubjPass | Relation::Nsubj))?;
     let subject_span = tree.span(subject).filter(|span| span.start == 0 && span.end == be)?;
     let agent = tree.children(verb).find(|at| {
-        let by = tree.span(*at).is_some_and(|span| tokens[span.start].is("by") && span.start > verb && span.len() > 1);
+        let by = tree
+            .span(*at)
+            .is_some_and(|span| tokens[span.start].is("by") && span.start > verb && span.len() > 1);
         by && matches!(tree.relation(*at), Relation::OblAgent | Relation::Obl)
     })?;
     let span = tree.span(agent)?;
     let agent_span = span.start + 1..span.end;
     // "by hand", "by train", "by 1990" and "by doing so" name no agent.
-    let bare = agent_span.len() == 1 && tokens[agent].tag == Tag::Noun && number(&tokens[agent]) == Number::Third;
+    let bare = agent_span.len() == 1
+        && tokens[agent].tag == Tag::Noun
+        && number(&tokens[agent]) == Number::Third;
     let party = matches!(tokens[agent].tag, Tag::Noun | Tag::Propn | Tag::Pron) && !bare;
     let agent_number = match tree.child(agent, Relation::Conj) {
         Some(_) => Number::Other,
         None => number(&tokens[agent]),
     };
-    party.then_some(Passive {
-        subject: subject_span,
-        be,
-        verb,
-        agent: agent_span,
-        agent_number,
-    })
+    party.then_some(Passive { subject: subject_span, be, verb, agent: agent_span, agent_number })
 }
 
 /// "X was VERBed by Y ..." as "Y VERBed X ...".
@@ -83,7 +83,9 @@ pub(crate) fn active(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence> {
         return Vec::new();
     };
     // A second clause would lose its subject, and a long agent may hold words of the verb.
-    let joined = tokens[clause.verb..].iter().any(|t| matches!(t.tag, Tag::Cconj | Tag::Sconj) || t.among(&[",", ";", ":"]));
+    let joined = tokens[clause.verb..]
+        .iter()
+        .any(|t| matches!(t.tag, Tag::Cconj | Tag::Sconj) || t.among(&[",", ";", ":"]));
     if joined || clause.agent.len() > 8 {
         return Vec::new();
     }
@@ -102,9 +104,10 @@ pub(crate) fn active(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence> {
 
 /// Verbs that have no passive, or another meaning in it.
 const NO_PASSIVE: &[&str] = &[
-    "have", "be", "become", "seem", "cost", "want", "like", "let", "get", "resemble", "fit", "lack",
-    "suit", "weigh", "go", "come", "stay", "remain", "need", "wish", "love", "hope", "leave", "feel",
-    "mean", "say", "think", "know", "look", "turn", "make", "help", "die", "live", "marry", "meet",
+    "have", "be", "become", "seem", "cost", "want", "like", "let", "get", "resemble", "fit",
+    "lack", "suit", "weigh", "go", "come", "stay", "remain", "need", "wish", "love", "hope",
+    "leave", "feel", "mean", "say", "think", "know", "look", "turn", "make", "help", "die", "live",
+    "marry", "meet",
 ];
 
 /// "Y VERBed X ..." as "X was VERBed by Y ...".
@@ -123,21 +126,42 @@ fn passive_of(sentence: &Sentence, lexicon: &Lexicon) -> Option<Sentence> {
     let base = base(&tokens[verb].text, |word| lexicon.verb(word))?;
     let simple_past = past(&base) == tokens[verb].text && base != tokens[verb].text;
     let after = tokens.get(span.end);
-    let closed = after.is_none_or(|t| t.tag == Tag::Punct && !t.is(",") || t.among(&["in", "on", "at", "during"]));
-    let others = [Relation::Conj, Relation::Xcomp, Relation::Iobj, Relation::Ccomp, Relation::CompoundPrt];
+    let closed = after.is_none_or(|t| {
+        t.tag == Tag::Punct && !t.is(",") || t.among(&["in", "on", "at", "during"])
+    });
+    let others =
+        [Relation::Conj, Relation::Xcomp, Relation::Iobj, Relation::Ccomp, Relation::CompoundPrt];
     let joined = others.iter().any(|relation| tree.child(verb, *relation).is_some());
-    let asks = matches!(tokens[subject].tag, Tag::Noun | Tag::Propn | Tag::Pron) && !tokens[subject].among(&["who", "what", "which", "that"]);
+    let asks = matches!(tokens[subject].tag, Tag::Noun | Tag::Propn | Tag::Pron)
+        && !tokens[subject].among(&["who", "what", "which", "that"]);
+    let question = tokens.last().is_some_and(|t| t.is("?"));
+    let asks = asks && !question && tokens[span.start].tag != Tag::Adp;
     let marks = tokens[span.clone()].iter().any(|t| t.tag == Tag::Punct);
-    if !simple_past || !closed || joined || !asks || marks || NO_PASSIVE.contains(&base.as_str()) || reflexive(&tokens[span.clone()]) {
+    if !simple_past
+        || !closed
+        || joined
+        || !asks
+        || marks
+        || NO_PASSIVE.contains(&base.as_str())
+        || reflexive(&tokens[span.clone()])
+    {
         return None;
     }
     let mut words = as_subject(&tokens[span.clone()]);
     words[object - span.start].relation = Relation::NsubjPass;
-    let plural = tree.child(object, Relation::Conj).is_some() || number(&tokens[object]) == Number::Other;
+    let plural =
+        tree.child(object, Relation::Conj).is_some() || number(&tokens[object]) == Number::Other;
     let one = !plural || words[0].is("I") && words.len() == 1;
-    words.push(Token { head: tokens[verb].id, ..Token::word(if one { "was" } else { "were" }, Tag::Aux) });
+    words.push(Token {
+        head: tokens[verb].id,
+        ..Token::word(if one { "was" } else { "were" }, Tag::Aux)
+    });
     words.push(Token { text: participle(&base), ..tokens[verb].clone() });
-    let by = Token { id: Some(sentence.fresh_id()), head: tokens[subject].id, ..Token::word("by", Tag::Adp) };
+    let by = Token {
+        id: Some(sentence.fresh_id()),
+        head: tokens[subject].id,
+        ..Token::word("by", Tag::Adp)
+    };
     let mut agent = as_object(&tokens[subject_span]);
     for token in &mut agent {
         if token.id == tokens[subject].id {

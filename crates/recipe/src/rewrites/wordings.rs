@@ -3,35 +3,35 @@
 use crate::grammar::{Lexicon, Sentence, Tag, Token, base, ing, past, third};
 
 /// Wordings that may stand for each other, either way.
+#[rustfmt::skip]
 const WORDINGS: &[(&str, &str)] = &[
     ("approximately", "about"), ("located in", "situated in"), ("is located", "lies"),
-    ("currently", "at present"), ("also known as", "also called"), 
-    ("film", "movie"), ("films", "movies"), ("began", "started"), ("begin", "start"),
-    ("begins", "starts"), ("located", "situated"), ("founded", "established"),
-    ("started", "commenced"), ("frequently", "often"), ("large", "big"), ("largest", "biggest"),
-    ("larger", "bigger"), ("received", "got"), ("purchased", "bought"), ("purchase", "buy"),
-    ("constructed", "built"), ("numerous", "many"), ("several", "a number of"), ("various", "different"),
+    ("currently", "at present"), ("also known as", "also called"), ("film", "movie"),
+    ("films", "movies"), ("began", "started"), ("begin", "start"), ("begins", "starts"),
+    ("located", "situated"), ("founded", "established"), ("started", "commenced"),
+    ("frequently", "often"), ("large", "big"), ("largest", "biggest"), ("larger", "bigger"),
+    ("received", "got"), ("purchased", "bought"), ("purchase", "buy"), ("constructed", "built"),
+    ("numerous", "many"), ("several", "a number of"), ("various", "different"),
     ("primarily", "mainly"), ("mostly", "for the most part"), ("usually", "normally"),
-    ("however", "nevertheless"), ("due to", "because of"),
-    ("prior to", "before"), ("afterwards", "later"), ("throughout the world", "worldwide"),
-    ("approximately", "roughly"), ("resides", "lives"), ("resided", "lived"),
-    ("almost", "nearly"), ("maybe", "perhaps"), ("quickly", "fast"), ("whole", "entire"),
-    ("difficult", "hard"), ("finished", "completed"), ("assisted", "helped"), ("kids", "children"),
-    ("nobody", "no one"), ("everybody", "everyone"), ("somebody", "someone"), ("anybody", "anyone"),
-    ("ill", "sick"), ("right away", "at once"), ("immediately", "at once"),
-    ("wish to", "want to"), ("lots of", "plenty of"),
-    ("happened", "occurred"), ("happens", "occurs"), ("answered", "replied"),
-    ("shop", "store"), ("car", "automobile"), ("photograph", "photo"),
-    ("television", "TV"), ("telephone", "phone"), ("glad", "happy"),
-    ("clever", "smart"), ("angry", "mad"), ("attempted", "tried"),
-    ("permit", "allow"), ("permitted", "allowed"), ("require", "need"),
-    ("requires", "needs"), ("required", "needed"), ("entire", "whole"), ("centre", "center"),
-    ("theatre", "theater"), ("United States", "US"), ("United Kingdom", "UK"), ("for instance", "for example"),
-    ("can not", "cannot"), ("in order to", "to"), ("besides", "in addition to"), ("regarded as", "considered"),
-    ("by means of", "using"), ("until", "till"), ("nearly", "almost"), ("above all", "especially"),
-    ("comprises", "consists of"), ("died in", "passed away in"),
-    ("took place", "was held"), ("two", "2"), ("three", "3"), ("four", "4"), ("five", "5"), ("six", "6"),
-    ("seven", "7"), ("eight", "8"), ("ten", "10"), ("twelve", "12"), ("twenty", "20"),
+    ("however", "nevertheless"), ("due to", "because of"), ("prior to", "before"),
+    ("afterwards", "later"), ("throughout the world", "worldwide"), ("approximately", "roughly"),
+    ("resides", "lives"), ("resided", "lived"), ("almost", "nearly"), ("maybe", "perhaps"),
+    ("quickly", "fast"), ("whole", "entire"), ("difficult", "hard"), ("finished", "completed"),
+    ("assisted", "helped"), ("kids", "children"), ("nobody", "no one"), ("everybody", "everyone"),
+    ("somebody", "someone"), ("anybody", "anyone"), ("ill", "sick"), ("right away", "at once"),
+    ("immediately", "at once"), ("wish to", "want to"), ("lots of", "plenty of"),
+    ("happened", "occurred"), ("happens", "occurs"), ("answered", "replied"), ("shop", "store"),
+    ("car", "automobile"), ("photograph", "photo"), ("television", "TV"), ("telephone", "phone"),
+    ("glad", "happy"), ("clever", "smart"), ("angry", "mad"), ("attempted", "tried"),
+    ("permit", "allow"), ("permitted", "allowed"), ("require", "need"), ("requires", "needs"),
+    ("required", "needed"), ("entire", "whole"), ("centre", "center"), ("theatre", "theater"),
+    ("United States", "US"), ("United Kingdom", "UK"), ("for instance", "for example"),
+    ("can not", "cannot"), ("in order to", "to"), ("besides", "in addition to"),
+    ("regarded as", "considered"), ("by means of", "using"), ("until", "till"),
+    ("nearly", "almost"), ("above all", "especially"), ("comprises", "consists of"),
+    ("died in", "passed away in"), ("took place", "was held"), ("two", "2"), ("three", "3"),
+    ("four", "4"), ("five", "5"), ("six", "6"), ("seven", "7"), ("eight", "8"), ("ten", "10"),
+    ("twelve", "12"), ("twenty", "20"),
 ];
 
 /// One wording in place of another, for each that stands in the sentence.
@@ -39,7 +39,29 @@ pub(crate) fn wordings(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     let mut found = Vec::new();
     for (one, other) in WORDINGS.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]) {
         // A short wording may have more meanings than the long one has.
-        let loose = ["about", "for example", "to", "got", "fast", "many", "children", "at once", "lies", "using", "hard", "mad", "present", "till", "considered", "different", "before", "later", "and also", "US", "present"];
+        let loose = [
+            "about",
+            "for example",
+            "to",
+            "got",
+            "fast",
+            "many",
+            "children",
+            "at once",
+            "lies",
+            "using",
+            "hard",
+            "mad",
+            "present",
+            "till",
+            "considered",
+            "different",
+            "before",
+            "later",
+            "and also",
+            "US",
+            "present",
+        ];
         if loose.contains(&one) {
             continue;
         }
@@ -62,11 +84,14 @@ pub(crate) fn wordings(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
 fn fits(sentence: &Sentence, start: usize, wording: &str) -> bool {
     let token = &sentence.tokens[start];
     let number = wording.chars().all(|c| c.is_ascii_digit())
-        || ["two", "three", "four", "five", "six", "seven", "eight", "ten", "twelve", "twenty"].contains(&wording);
+        || ["two", "three", "four", "five", "six", "seven", "eight", "ten", "twelve", "twenty"]
+            .contains(&wording);
     if number {
         return sentence.tokens.get(start + 1).is_some_and(|t| t.tag == Tag::Noun && !t.glued);
     }
-    !["start", "begin", "finished", "purchase", "attempt", "permit", "require", "own"].contains(&wording) || token.tag == Tag::Verb
+    !["start", "begin", "finished", "purchase", "attempt", "permit", "require", "own"]
+        .contains(&wording)
+        || token.tag == Tag::Verb
 }
 
 /// A word of one sense replaced by a synonym, in the same form.
@@ -84,7 +109,8 @@ pub(crate) fn synonyms(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence> 
             continue;
         }
         // "minutes" as a lemma of its own is not the plural of "minute".
-        let lemma = token.tag != Tag::Noun || !token.text.ends_with('s') || token.text.ends_with("ss");
+        let lemma =
+            token.tag != Tag::Noun || !token.text.ends_with('s') || token.text.ends_with("ss");
         let plain = lexicon.synonyms(&token.text, verb).iter().filter(|_| lemma).cloned();
         let plural = token.text.strip_suffix('s').filter(|_| token.tag == Tag::Noun);
         let plural = plural.into_iter().flat_map(|one| lexicon.synonyms(one, false));
@@ -107,6 +133,7 @@ fn inflected(form: &str, lexicon: &Lexicon) -> Vec<String> {
     same.map_or_else(Vec::new, |make| others.map(|other| make(other)).collect())
 }
 
+#[rustfmt::skip]
 const CONTRACTIONS: &[(&[&str], &[&str])] = &[
     (&["ca", "n't"], &["can", "not"]), (&["wo", "n't"], &["will", "not"]),
     (&["do", "n't"], &["do", "not"]), (&["does", "n't"], &["does", "not"]),

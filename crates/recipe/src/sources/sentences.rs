@@ -15,14 +15,16 @@ pub(crate) fn sentences(paragraph: &str) -> Vec<&str> {
     let bytes = paragraph.as_bytes();
     for (at, mark) in paragraph.match_indices(['.', '!', '?']) {
         // Closing quotation marks and brackets belong to the sentence they close.
-        let closing = paragraph[at + 1..].chars().take_while(|c| "\"')]\u{201d}\u{2019}".contains(*c));
+        let closing =
+            paragraph[at + 1..].chars().take_while(|c| "\"')]\u{201d}\u{2019}".contains(*c));
         let end = at + 1 + closing.map(char::len_utf8).sum::<usize>();
         let blank = bytes.get(end).is_some_and(u8::is_ascii_whitespace);
         if !blank || end < start {
             continue;
         }
         let next = paragraph[end..].trim_start().chars().next();
-        let opens = next.is_some_and(|c| c.is_uppercase() || c.is_numeric() || "\"'([\u{201c}".contains(c));
+        let opens =
+            next.is_some_and(|c| c.is_uppercase() || c.is_numeric() || "\"'([\u{201c}".contains(c));
         if opens && !(mark == "." && abbreviated(&paragraph[start..at])) {
             found.push(paragraph[start..end].trim());
             start = end;
@@ -46,7 +48,8 @@ mod tests {
 
     #[test]
     fn initials_and_abbreviations_end_no_sentence() {
-        let text = "J. D. Salinger met Dr. Who in the U.S. in 1951. \"Was it late?\" Yes! See p. 5.";
+        let text =
+            "J. D. Salinger met Dr. Who in the U.S. in 1951. \"Was it late?\" Yes! See p. 5.";
         assert_eq!(
             sentences(text),
             [

@@ -22,7 +22,13 @@ pub(crate) fn actions(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             // "washed and dried the cups": both are done to the same.
             let apart = b - a > 2;
             let alike = form(*a) == form(*b) && !tokens[*a].is(&tokens[*b].text);
-            if apart && alike && !particle(*a) && !particle(*b) && !tokens[*a].among(&["including", "being", "according", "following", "using"]) && !tokens[*b].among(&["including", "being", "according", "following", "using"]) {
+            if apart
+                && alike
+                && !particle(*a)
+                && !particle(*b)
+                && !tokens[*a].among(&["including", "being", "according", "following", "using"])
+                && !tokens[*b].among(&["including", "being", "according", "following", "using"])
+            {
                 found.push(sentence.exchange(*a..a + 1, *b..b + 1));
             }
         }

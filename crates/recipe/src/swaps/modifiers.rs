@@ -13,8 +13,26 @@ pub(crate) fn modifiers(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             continue;
         }
         let last = head - 1;
-        if matches!(tokens[last].tag, Tag::Adj | Tag::Noun | Tag::Propn) && last >= phrase.range.start {
-            let fixed = tokens[last].among(&["own", "other", "same", "such", "many", "few", "several", "more", "most", "much", "last", "next", "little", "different", "various"]);
+        if matches!(tokens[last].tag, Tag::Adj | Tag::Noun | Tag::Propn)
+            && last >= phrase.range.start
+        {
+            let fixed = tokens[last].among(&[
+                "own",
+                "other",
+                "same",
+                "such",
+                "many",
+                "few",
+                "several",
+                "more",
+                "most",
+                "much",
+                "last",
+                "next",
+                "little",
+                "different",
+                "various",
+            ]);
             if !fixed {
                 places.push((last, phrase));
             }
@@ -23,18 +41,24 @@ pub(crate) fn modifiers(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     let mut found = Vec::new();
     for (index, (a, first)) in places.iter().enumerate() {
         for (b, second) in &places[index + 1..] {
-            let differ = !tokens[*a].is(&tokens[*b].text) && !tokens[first.head()].is(&tokens[second.head()].text);
+            let differ = !tokens[*a].is(&tokens[*b].text)
+                && !tokens[first.head()].is(&tokens[second.head()].text);
             let same = tokens[*a].tag == tokens[*b].tag;
-            let compared = symmetric(sentence, first.range.start, first.range.end, second.range.start);
+            let compared =
+                symmetric(sentence, first.range.start, first.range.end, second.range.start);
             // In a list the things stay listed, but what each is like has changed.
-            let list = sentence.tokens[first.range.end..second.range.start].iter().any(|t| t.tag == Tag::Cconj || t.is(","));
+            let list = sentence.tokens[first.range.end..second.range.start]
+                .iter()
+                .any(|t| t.tag == Tag::Cconj || t.is(","));
             if differ && same && (!compared || list) {
                 found.push(sentence.exchange(*a..*a + 1, *b..*b + 1));
             }
         }
     }
     // "X is red and Y is blue": the same of two predicates.
-    let predicates: Vec<usize> = (1..tokens.len()).filter(|at| tokens[*at].tag == Tag::Adj && tokens[at - 1].tag == Tag::Aux).collect();
+    let predicates: Vec<usize> = (1..tokens.len())
+        .filter(|at| tokens[*at].tag == Tag::Adj && tokens[at - 1].tag == Tag::Aux)
+        .collect();
     if let [a, b] = predicates[..]
         && tokens[a].text != tokens[b].text
         && tokens[a..b].iter().any(|t| matches!(t.tag, Tag::Pron | Tag::Noun | Tag::Propn))

@@ -2,16 +2,19 @@
 
 use crate::grammar::{Lexicon, Sentence, Tag, Token, base, past, phrases, third, verb_group};
 
+#[rustfmt::skip]
 const OPPOSITES: &[(&str, &str)] = &[
-    ("always", "never"), ("everyone", "no one"), ("everybody", "nobody"), ("everything", "nothing"),
-    ("with", "without"), ("possible", "impossible"), ("able", "unable"), ("happy", "unhappy"),
-    ("legal", "illegal"), ("successful", "unsuccessful"), ("likely", "unlikely"),
-    ("necessary", "unnecessary"), ("agree", "disagree"), ("agreed", "disagreed"), ("like", "dislike"),
-    ("liked", "disliked"), ("accepted", "rejected"), ("accept", "reject"), ("remember", "forget"),
-    ("remembered", "forgot"), ("succeeded", "failed"), ("succeed", "fail"), ("allowed", "forbidden"),
-    ("true", "false"), ("alive", "dead"), ("guilty", "innocent"), ("present", "absent"), ("often", "rarely"),
+    ("always", "never"), ("everyone", "no one"), ("everybody", "nobody"),
+    ("everything", "nothing"), ("with", "without"), ("possible", "impossible"), ("able", "unable"),
+    ("happy", "unhappy"), ("legal", "illegal"), ("successful", "unsuccessful"),
+    ("likely", "unlikely"), ("necessary", "unnecessary"), ("agree", "disagree"),
+    ("agreed", "disagreed"), ("like", "dislike"), ("liked", "disliked"), ("accepted", "rejected"),
+    ("accept", "reject"), ("remember", "forget"), ("remembered", "forgot"),
+    ("succeeded", "failed"), ("succeed", "fail"), ("allowed", "forbidden"), ("true", "false"),
+    ("alive", "dead"), ("guilty", "innocent"), ("present", "absent"), ("often", "rarely"),
     ("many", "few"), ("all", "none"), ("dependent", "independent"), ("official", "unofficial"),
-    ("regular", "irregular"), ("important", "unimportant"), ("fair", "unfair"), ("usual", "unusual"),
+    ("regular", "irregular"), ("important", "unimportant"), ("fair", "unfair"),
+    ("usual", "unusual"),
 ];
 
 const LOOSE: &[&str] = &["with", "like", "present", "all", "many"];
@@ -23,12 +26,18 @@ pub(crate) fn negations(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence>
     for (one, other) in OPPOSITES.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]) {
         for at in (0..tokens.len()).filter(|at| tokens[*at].text == one) {
             let class = match one {
-                "with" => tokens[at].tag == Tag::Adp && tokens.get(at + 1).is_some_and(|t| t.tag != Tag::Pron),
+                "with" => {
+                    tokens[at].tag == Tag::Adp
+                        && tokens.get(at + 1).is_some_and(|t| t.tag != Tag::Pron)
+                }
                 "like" => tokens[at].tag == Tag::Verb,
                 _ => !LOOSE.contains(&one) && tokens[at].tag != Tag::Propn,
             };
             let single = !other.contains(' ');
-            if class && single {
+            // "a few" is not the opposite of "many".
+            let some =
+                one == "few" && at > 0 && tokens[at - 1].among(&["a", "the", "only", "quite"]);
+            if class && single && !some {
                 found.push(sentence.reword(at, other));
             }
         }
@@ -44,7 +53,15 @@ fn without_not(sentence: &Sentence) -> Option<Sentence> {
     let at = tokens.iter().position(|t| t.among(&["not", "n't"]))?;
     let before = tokens.get(at.checked_sub(1)?)?;
     let question = tokens.last().is_some_and(|t| t.is("?"));
-    if before.tag != Tag::Aux || question || tokens.iter().any(|t| t.among(&["any", "yet", "anymore", "anything", "anyone", "either", "only", "ever", "until", "but"])) {
+    if before.tag != Tag::Aux
+        || question
+        || tokens.iter().any(|t| {
+            t.among(&[
+                "any", "yet", "anymore", "anything", "anyone", "either", "only", "ever", "until",
+                "but",
+            ])
+        })
+    {
         return None;
     }
     let mut out = sentence.clone();
@@ -72,11 +89,35 @@ fn without_not(sentence: &Sentence) -> Option<Sentence> {
 fn with_not(sentence: &Sentence, lexicon: &Lexicon) -> Option<Sentence> {
     let tokens = &sentence.tokens;
     let end = tokens.last().is_some_and(|t| t.is("?"));
-    let denied = tokens.iter().any(|t| t.among(&["not", "n't", "never", "no", "nobody", "nothing", "none", "neither", "some", "already", "too", "also", "something", "someone", "still", "hardly", "only", "both"]));
+    let denied = tokens.iter().any(|t| {
+        t.among(&[
+            "not",
+            "n't",
+            "never",
+            "no",
+            "nobody",
+            "nothing",
+            "none",
+            "neither",
+            "some",
+            "already",
+            "too",
+            "also",
+            "something",
+            "someone",
+            "still",
+            "hardly",
+            "only",
+            "both",
+        ])
+    });
     if end || denied {
         return None;
     }
-    let subject = phrases(sentence).into_iter().find(|p| verb_group(tokens, p.range.end).is_some() || tokens.get(p.range.end).is_some_and(|t| t.tag == Tag::Aux))?;
+    let subject = phrases(sentence).into_iter().find(|p| {
+        verb_group(tokens, p.range.end).is_some()
+            || tokens.get(p.range.end).is_some_and(|t| t.tag == Tag::Aux)
+    })?;
     let at = subject.range.end;
     let first = &tokens[at];
     if first.tag == Tag::Aux {

@@ -11,13 +11,20 @@ const WORDS: &[&str] = &[
 /// Sentences with other numbers.
 pub(crate) fn numbers(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
     let tokens = &sentence.tokens;
-    let digits = |t: &Token| !t.text.is_empty() && t.text.chars().all(|c| c.is_ascii_digit() || ",.".contains(c)) && t.text.chars().any(|c| c.is_ascii_digit());
+    let digits = |t: &Token| {
+        !t.text.is_empty()
+            && t.text.chars().all(|c| c.is_ascii_digit() || ",.".contains(c))
+            && t.text.chars().any(|c| c.is_ascii_digit())
+    };
     let word = |t: &Token| WORDS.iter().position(|word| t.is(word));
-    let places: Vec<usize> = (0..tokens.len()).filter(|at| digits(&tokens[*at]) || word(&tokens[*at]).is_some()).collect();
+    let places: Vec<usize> = (0..tokens.len())
+        .filter(|at| digits(&tokens[*at]) || word(&tokens[*at]).is_some())
+        .collect();
     let mut found = Vec::new();
     for (index, a) in places.iter().enumerate() {
         for b in &places[index + 1..] {
-            let like = tokens[*a].text.len() == tokens[*b].text.len() && digits(&tokens[*a]) == digits(&tokens[*b])
+            let like = tokens[*a].text.len() == tokens[*b].text.len()
+                && digits(&tokens[*a]) == digits(&tokens[*b])
                 || word(&tokens[*a]).is_some() && word(&tokens[*b]).is_some();
             let between = &tokens[*a + 1..*b];
             let list = between.iter().all(|t| matches!(t.tag, Tag::Cconj | Tag::Punct | Tag::Num));
@@ -30,7 +37,9 @@ pub(crate) fn numbers(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         let text = sentence.text();
         let dice = Dice::new(at as u64, &text);
         let other = match word(&tokens[at]) {
-            Some(place) if place >= 16 => WORDS[16 + (place - 16 + 1 + dice.below("large", 3)) % 4].to_owned(),
+            Some(place) if place >= 16 => {
+                WORDS[16 + (place - 16 + 1 + dice.below("large", 3)) % 4].to_owned()
+            }
             Some(place) => WORDS[(place + 1 + dice.below("small", 15)) % 16].to_owned(),
             None => altered(&tokens[at].text, &dice),
         };
