@@ -8,6 +8,8 @@ mod held;
 mod normal;
 mod pairs;
 mod rewrites;
+#[cfg(test)]
+mod rules;
 mod sources;
 mod swaps;
 mod texts;

@@ -198,6 +198,29 @@ impl Sentence {
     }
 }
 
+#[cfg(test)]
+impl Sentence {
+    /// A sentence for tests: `text/TAG/head/relation`, heads from 1, 0 for the root, as treebanks
+    /// number them. Marks stand at the word before.
+    pub(crate) fn of(notation: &str) -> Self {
+        let token = |(at, word): (usize, &str)| {
+            let fields: Vec<&str> = word.split('/').collect();
+            let [text, tag, head, relation] = fields[..] else { panic!("{word}") };
+            let head: usize = head.parse().expect("a number");
+            let tag = Tag::named(tag).expect("a class");
+            Token {
+                glued: tag == Tag::Punct || text.starts_with('\'') || text == "n't",
+                id: Some(at),
+                head: head.checked_sub(1),
+                relation: Relation::named(relation),
+                ..Token::word(text, tag)
+            }
+        };
+        let tokens = notation.split_whitespace().enumerate().map(token).collect();
+        Self { tokens, capital: true }
+    }
+}
+
 /// Clitics that a treebank counts as words.
 const CLITICS: &[&str] = &["n't", "'s", "'re", "'ve", "'ll", "'d", "'m"];
 
