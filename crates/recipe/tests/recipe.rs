@@ -27,7 +27,8 @@ fn data(folder: &Path) {
     let empty = ["sts/stsb-dev.tsv", "sts/stsb-train.tsv", "sts/sts12-test.tsv"];
     let more = ["paws/paws-wiki-dev.tsv.gz", "wic/wic-dev.tsv", "wic/wic-train.tsv"];
     let rest = ["retrieval/cranfield/corpus.jsonl.gz", "retrieval/cranfield/queries.jsonl"];
-    let dev = ["mt/tatoeba-dev.en-de.tsv", "mt/tatoeba-dev.en-fr.tsv", "pairs/wikisplit-tune.tsv.gz"];
+    let dev =
+        ["mt/tatoeba-dev.en-de.tsv", "mt/tatoeba-dev.en-fr.tsv", "pairs/wikisplit-tune.tsv.gz"];
     for name in empty.iter().chain(&more).chain(&rest).chain(&dev) {
         gzip(&folder.join(name), "");
     }
@@ -37,7 +38,10 @@ fn data(folder: &Path) {
                   dog.\tDer Hund jagte die Katze.\nThe wolf chased the fox!\tEin Wolf.\n\
                   Tom saw the dog.\tTom sah den Hund.\n";
     gzip(&folder.join("mt/tatoeba-train.en-de.tsv.gz"), german);
-    gzip(&folder.join("mt/tatoeba-train.en-fr.tsv.gz"), "Tom saw Mary in Paris.\tTom a vu Marie.\n");
+    gzip(
+        &folder.join("mt/tatoeba-train.en-fr.tsv.gz"),
+        "Tom saw Mary in Paris.\tTom a vu Marie.\n",
+    );
     let glosses = "pos\tlemmas\tgloss\nverb\tchase; pursue\tgo after; \"he chased the bus\"\n\
                    verb\tsee\tperceive by sight\n";
     gzip(&folder.join("text/wordnet31-glosses.tsv.gz"), glosses);

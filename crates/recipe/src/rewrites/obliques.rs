@@ -26,6 +26,7 @@ const FREE: &[&str] = &[
     "across",
     "because",
     "due",
+    "through",
     "along",
     "outside",
     "inside",
@@ -42,6 +43,7 @@ const FREE: &[&str] = &[
     "unless",
     "where",
     "according",
+    "like",
     "unlike",
 ];
 

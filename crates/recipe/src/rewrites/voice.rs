@@ -134,8 +134,6 @@ fn passive_of(sentence: &Sentence, lexicon: &Lexicon) -> Option<Sentence> {
     let joined = others.iter().any(|relation| tree.child(verb, *relation).is_some());
     let asks = matches!(tokens[subject].tag, Tag::Noun | Tag::Propn | Tag::Pron)
         && !tokens[subject].among(&["who", "what", "which", "that"]);
-    let question = tokens.last().is_some_and(|t| t.is("?"));
-    let asks = asks && !question && tokens[span.start].tag != Tag::Adp;
     let marks = tokens[span.clone()].iter().any(|t| t.tag == Tag::Punct);
     if !simple_past
         || !closed

@@ -13,11 +13,12 @@ const OPPOSITES: &[(&str, &str, &[Tag])] = &[
     ("upper", "lower", ANY), ("forward", "backward", ANY), ("toward", "away from", &[Tag::Adp]),
     ("towards", "away from", &[Tag::Adp]), ("upward", "downward", ANY),
     ("top", "bottom", &[Tag::Noun]), ("front", "back", &[Tag::Noun]), ("on", "off", &[Tag::Adv]),
-    ("in", "out", &[Tag::Adv]), ("bought", "sold", &[Tag::Verb]), ("buy", "sell", &[Tag::Verb]),
-    ("buys", "sells", &[Tag::Verb]), ("arrived", "departed", &[Tag::Verb]),
-    ("arrive", "depart", &[Tag::Verb]), ("pushed", "pulled", &[Tag::Verb]),
-    ("push", "pull", &[Tag::Verb]), ("export", "import", ANY), ("exports", "imports", ANY),
-    ("exported", "imported", ANY), ("emigrated", "immigrated", ANY),
+    ("in", "out", &[Tag::Adv]), ("bought", "sold", &[Tag::Verb]),
+    ("buy", "sell", &[Tag::Verb]), ("buys", "sells", &[Tag::Verb]),
+    ("arrived", "departed", &[Tag::Verb]), ("arrive", "depart", &[Tag::Verb]),
+    ("entered", "left", &[Tag::Verb]), ("enter", "leave", &[Tag::Verb]),
+    ("pushed", "pulled", &[Tag::Verb]), ("push", "pull", &[Tag::Verb]), ("export", "import", ANY),
+    ("exports", "imports", ANY), ("exported", "imported", ANY), ("emigrated", "immigrated", ANY),
     ("ascending", "descending", ANY), ("inner", "outer", ANY), ("internal", "external", ANY),
     ("rise", "fall", &[Tag::Verb]), ("rose", "fell", &[Tag::Verb]),
     ("rises", "falls", &[Tag::Verb]), ("rising", "falling", &[Tag::Verb]),
@@ -60,9 +61,6 @@ pub(crate) fn directions(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
             let here = &tokens[start..start + words.len()];
             let stands = here.iter().zip(&words).all(|(token, word)| token.is(word))
                 && tags.contains(&here[0].tag);
-            // "give up" and "turn out" have no direction.
-            let particle = ["up", "down", "in", "out", "on", "off"].contains(&one)
-                && !tokens[..start].iter().rev().take(3).any(|t| moves(t));
             let side = !["left", "right"].contains(&one)
                 || start > 0
                     && tokens[start - 1].among(&[
@@ -71,9 +69,7 @@ pub(crate) fn directions(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
                     ]);
             if stands
                 && side
-                && !particle
-                && (here[0].tag != Tag::Propn && (start == 0 || here[0].text == one)
-                    || compass(one))
+                && (here[0].tag != Tag::Propn || start == 0 || one.len() > 4 && here[0].text != one)
             {
                 let by = other
                     .split(' ')
@@ -83,25 +79,6 @@ pub(crate) fn directions(sentence: &Sentence, _: &Lexicon) -> Vec<Sentence> {
         }
     }
     found
-}
-
-/// Words that may stand in names: "South Africa" is not "North Africa" either.
-fn compass(word: &str) -> bool {
-    ["north", "south", "east", "west"].iter().any(|point| word.starts_with(point))
-}
-
-/// Verbs of motion, by the beginnings of their forms.
-const MOTION: &[&str] = &[
-    "go", "went", "gone", "come", "came", "coming", "walk", "ran", "run", "climb", "move",
-    "moving", "moved", "drove", "drive", "driving", "fell", "fall", "jump", "fly", "flew", "rode",
-    "ride", "sail", "swim", "swam", "slid", "roll", "lift", "pull", "push", "march", "carr",
-    "float", "sink", "sank", "bring", "brought", "look", "switch", "step", "crawl", "travel",
-    "throw", "threw",
-];
-
-fn moves(token: &Token) -> bool {
-    let lower = token.text.to_lowercase();
-    token.tag == Tag::Verb && MOTION.iter().any(|start| lower.starts_with(start))
 }
 
 /// The word with a capital where `like` has one.

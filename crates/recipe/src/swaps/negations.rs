@@ -34,10 +34,7 @@ pub(crate) fn negations(sentence: &Sentence, lexicon: &Lexicon) -> Vec<Sentence>
                 _ => !LOOSE.contains(&one) && tokens[at].tag != Tag::Propn,
             };
             let single = !other.contains(' ');
-            // "a few" is not the opposite of "many".
-            let some =
-                one == "few" && at > 0 && tokens[at - 1].among(&["a", "the", "only", "quite"]);
-            if class && single && !some {
+            if class && single {
                 found.push(sentence.reword(at, other));
             }
         }
