@@ -22,8 +22,8 @@ use contexture_text::Tokenizer;
 
 use crate::TrainError;
 use crate::config::{
-    Aggregator, Config, ModelSettings, NormPlaceName, ObjectiveSettings, PositionsChoice,
-    PositionsTable,
+    Aggregator, Config, KeepTable, ModelSettings, NormPlaceName, ObjectiveSettings,
+    PositionsChoice, PositionsTable,
 };
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
@@ -44,12 +44,16 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Prepared, TrainError> {
     let mut notes = Vec::new();
     let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
-    let (mut model, tokenizer) = match &config.model.from {
-        Some(name) => {
+    let (mut model, tokenizer) = match (&config.model.from, &config.model.keep) {
+        (Some(name), Some(keep)) => {
+            let tokenizer = tokenizer(config, run)?;
+            (part(config, keep, &locate(name)?, threads, &tokenizer)?, tokenizer)
+        }
+        (Some(name), None) => {
             let folder = locate(name)?;
             (opened(config, &folder, threads, seed)?, Tokenizer::open(&folder)?)
         }
-        None => {
+        (None, _) => {
             let tokenizer = tokenizer(config, run)?;
             (created(config, &tokenizer, seed)?, tokenizer)
         }
@@ -93,6 +97,30 @@ fn opened(config: &Config, folder: &Path, threads: usize, seed: u64) -> Result<M
         ..OpenOptions::default()
     };
     Ok(Model::open(folder, &options)?)
+}
+
+/// A part of a model that is there; its words are those of the run's own tokenizer.
+fn part(
+    config: &Config,
+    keep: &KeepTable,
+    folder: &Path,
+    threads: usize,
+    tokenizer: &Tokenizer,
+) -> Result<Model, TrainError> {
+    let whole =
+        Model::open(folder, &OpenOptions { threads, pack: false, ..OpenOptions::default() })?;
+    let theirs = Tokenizer::open(folder)?;
+    let all = (0..whole.encoder().settings().layers.len()).collect();
+    let layers: Vec<usize> = keep.layers.clone().unwrap_or(all);
+    let words = (0..tokenizer.vocabulary_size() as u32).map(|id| {
+        let token = tokenizer.token(id).unwrap_or_default();
+        theirs.id(token).ok_or_else(|| {
+            let expected = format!("only tokens of {}", folder.display());
+            TrainError::value("tokenizer", expected, format!("`{token}`"))
+        })
+    });
+    let words = words.collect::<Result<Vec<u32>, _>>()?;
+    Ok(whole.reduced(&layers, &words, config.model.dropout as f32)?)
 }
 
 fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {
