@@ -11,9 +11,11 @@ use crate::data::RowStream;
 use crate::learner::{locate, one_of};
 
 /// The tokenizer's files; those whose presence says that all are there come last.
-const TOKENIZER: [&str; 10] = [
+const TOKENIZER: [&str; 12] = [
     "vocab.txt",
     "vocab.txt.gz",
+    "char.dic",
+    "word.dic",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",

@@ -219,6 +219,16 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     Ok(())
 }
 
+/// All values of one tensor, row-major, of any number format that is read; all finite.
+pub(crate) fn values(tensor: &str, place: &Place) -> Result<Vec<f32>, ModelError> {
+    let shape = &place.entry.shape;
+    check(tensor, place, shape)?;
+    let len = shape.iter().product();
+    let mut values = vec![0.0; len];
+    read(&Span { place: place.clone(), tensor: tensor.into(), first: 0, len }, &mut values)?;
+    Ok(values)
+}
+
 /// One pass without branches over values that are in the cache anyway.
 fn all_finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;

@@ -57,7 +57,7 @@ pub(crate) fn write(
 }
 
 /// What a folder holds besides weights that a copy needs.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 16] = [
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -69,6 +69,8 @@ const SETTINGS: [&str; 14] = [
     "added_tokens.json",
     "vocab.txt",
     "vocab.txt.gz",
+    "char.dic",
+    "word.dic",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",

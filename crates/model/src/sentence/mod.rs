@@ -1,7 +1,7 @@
 //! Models that turn a sequence into vectors: an encoder and its head, from a folder.
 
 mod create;
-mod elmo;
+mod foreign;
 mod head;
 mod info;
 mod model;

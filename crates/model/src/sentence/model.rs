@@ -49,8 +49,8 @@ impl Model {
     /// before memory is taken.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, ModelError> {
         let folder = Folder::open(path.as_ref())?;
-        if let Some(elmo) = Self::open_elmo(&folder, options)? {
-            return Ok(elmo);
+        if let Some(model) = Self::open_foreign(&folder, options)? {
+            return Ok(model);
         }
         let mut modules = modules::read(&folder)?;
         if let Some(pooling) = &options.pooling {
