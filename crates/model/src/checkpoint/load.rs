@@ -13,6 +13,7 @@ use safetensors::Dtype;
 
 use super::files::{Place, Tensors};
 use super::names::{Dialect, Piece, pieces_of, stored_name};
+use super::rows::{self, Scales};
 use crate::ModelError;
 
 /// Where one parameter's values come from: equal pieces of rows, one after the other.
@@ -29,6 +30,8 @@ pub(crate) struct Fill {
 struct Span {
     place: Place,
     tensor: String,
+    /// Where the values are bytes.
+    scales: Option<Scales>,
     first: usize,
     len: usize,
 }
@@ -59,9 +62,11 @@ pub(crate) fn plan(
         };
         let place = tensors.places[&stored].clone();
         check(&stored, &place, &expected)?;
+        let scales = Scales::find(&stored, &place, tensors)?;
+        read.extend(scales.iter().map(|scales| scales.tensor().to_owned()));
         read.insert(stored.clone());
         let len = if vector { share } else { share * declared.param.width };
-        spans.push(Span { place, tensor: stored, first: part * len, len });
+        spans.push(Span { place, tensor: stored, scales, first: part * len, len });
     }
     let (rows, width) = (declared.param.rows, declared.param.width);
     Ok(Fill { rows, width, role: declared.role, pieces: spans })
@@ -79,6 +84,7 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
     }
     match place.entry.dtype {
         Dtype::F32 | Dtype::F16 | Dtype::BF16 => Ok(()),
+        Dtype::I8 if expected.len() == 2 => Ok(()),
         other => {
             Err(ModelError::Precision { path, tensor: tensor.into(), found: format!("{other:?}") })
         }
@@ -192,18 +198,25 @@ const STEP: usize = 1 << 15;
 fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     let Place { file, entry } = &span.place;
     let size = entry.dtype.bitsize() / 8;
-    let mut narrow = if size == 2 { vec![0u16; STEP.min(into.len())] } else { Vec::new() };
+    let step_len = STEP.min(into.len());
+    let mut halves = if size == 2 { vec![0u16; step_len] } else { Vec::new() };
+    let mut bytes = if size == 1 { vec![0i8; step_len] } else { Vec::new() };
     for (step, values) in into.chunks_mut(STEP).enumerate() {
-        let start = entry.start + ((span.first + step * STEP) * size) as u64;
-        if size == 2 {
-            let narrow = &mut narrow[..values.len()];
-            file.read_at(bytemuck::cast_slice_mut(narrow), start)?;
-            narrow.iter_mut().for_each(|v| *v = u16::from_le(*v));
+        let first = span.first + step * STEP;
+        let start = entry.start + (first * size) as u64;
+        if let Some(scales) = &span.scales {
+            let bytes = &mut bytes[..values.len()];
+            rows::read(&span.tensor, &span.place, first, bytes)?;
+            scales.widen(first, bytes, values)?;
+        } else if size == 2 {
+            let halves = &mut halves[..values.len()];
+            file.read_at(bytemuck::cast_slice_mut(halves), start)?;
+            halves.iter_mut().for_each(|v| *v = u16::from_le(*v));
             match entry.dtype {
                 Dtype::BF16 => {
-                    bytemuck::cast_slice::<u16, half::bf16>(narrow).convert_to_f32_slice(values)
+                    bytemuck::cast_slice::<u16, half::bf16>(halves).convert_to_f32_slice(values)
                 }
-                _ => bytemuck::cast_slice::<u16, half::f16>(narrow).convert_to_f32_slice(values),
+                _ => bytemuck::cast_slice::<u16, half::f16>(halves).convert_to_f32_slice(values),
             }
         } else {
             file.read_at(bytemuck::cast_slice_mut(values), start)?;

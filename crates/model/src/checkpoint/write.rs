@@ -5,22 +5,58 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
+use contexture_kernels::quantised::quantise_rows;
 use contexture_nn::{Role, Weights};
+use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
 
 use super::names::{Dialect, pieces_of};
+use super::rows::SCALE;
 use crate::ModelError;
 use crate::folder::Folder;
+
+/// The numbers in which a file holds weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightFormat {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats of IEEE 754, rounded to nearest even.
+    F16,
+    /// Matrices and tables as signed bytes with a scale for each row, see
+    /// [`contexture_kernels::quantised`]; vectors stay 32-bit floats.
+    I8,
+}
 
 /// A tensor on its way to a file; borrowed where one parameter holds it in one run.
 struct Outgoing<'a> {
     shape: Vec<usize>,
-    values: Cow<'a, [f32]>,
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    F32(Cow<'a, [f32]>),
+    F16(Vec<half::f16>),
+    I8(Vec<i8>),
+}
+
+impl Values<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::F16(values) => bytemuck::cast_slice(values),
+            Self::I8(values) => bytemuck::cast_slice(values),
+        }
+    }
 }
 
 impl View for &Outgoing<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match &self.values {
+            Values::F32(_) => Dtype::F32,
+            Values::F16(_) => Dtype::F16,
+            Values::I8(_) => Dtype::I8,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -28,24 +64,26 @@ impl View for &Outgoing<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        bytemuck::cast_slice(&self.values).into()
+        self.values.bytes().into()
     }
 
     fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
+        self.values.bytes().len()
     }
 }
 
-/// Writes every declared parameter whose name `dialect` knows to `path`, f32. The file appears
-/// under its name only once it is whole. Weights must be plain.
+/// Writes every declared parameter whose name `dialect` knows to `path`. The file appears under
+/// its name only once it is whole. Weights must be plain.
 pub(crate) fn write(
     path: &Path,
     weights: &Weights,
     dialect: &Dialect,
     prefix: &str,
+    format: WeightFormat,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(), ModelError> {
     let tensors = outgoing(weights, dialect, prefix, wanted);
+    let tensors = converted(path, tensors, format)?;
     let failed = |e: std::io::Error| ModelError::io(path, e);
     let partial = path.with_extension("safetensors.partial");
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
@@ -54,6 +92,50 @@ pub(crate) fn write(
     let file = fs::OpenOptions::new().write(true).open(&partial).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     fs::rename(&partial, path).map_err(failed)
+}
+
+/// The same tensors in another format; bytes with their scales beside them.
+fn converted<'a>(
+    path: &Path,
+    tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)>,
+    format: WeightFormat,
+) -> Result<BTreeMap<String, Outgoing<'a>>, ModelError> {
+    let mut converted = BTreeMap::new();
+    for (name, (shape, values)) in tensors {
+        let values = match (format, &shape[..]) {
+            (WeightFormat::F16, _) => {
+                let mut halves = vec![half::f16::ZERO; values.len()];
+                halves.convert_from_f32_slice(&values);
+                let beyond = halves.iter().position(|v| !v.is_finite());
+                if let Some(at) = beyond {
+                    let reason = format!("{} does not fit F16; write F32 or I8", values[at]);
+                    return Err(ModelError::tensor(path, &name, reason));
+                }
+                Values::F16(halves)
+            }
+            (WeightFormat::I8, &[rows, width]) => {
+                let (bytes, scales) = quantise_rows(&values, rows, width);
+                let scales = Outgoing { shape: vec![rows], values: Values::F32(scales.into()) };
+                converted.insert(format!("{name}{SCALE}"), scales);
+                Values::I8(bytes)
+            }
+            _ => Values::F32(values),
+        };
+        converted.insert(name, Outgoing { shape, values });
+    }
+    Ok(converted)
+}
+
+/// Copies a weight file as it is.
+pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelError> {
+    let Some(file) = from.open_file(name)? else {
+        let advice = "it was there when the model was opened".into();
+        return Err(ModelError::NotFound { path: from.shown(name), advice });
+    };
+    let failed = |e: std::io::Error| ModelError::io(to, e);
+    let mut out = fs::File::create(to).map_err(failed)?;
+    std::io::copy(&mut file.reader(), &mut out).map_err(failed)?;
+    out.sync_all().map_err(failed)
 }
 
 /// What a folder holds besides weights that a copy needs.
@@ -101,8 +183,8 @@ fn outgoing<'a>(
     dialect: &Dialect,
     prefix: &str,
     wanted: impl Fn(&str) -> bool,
-) -> BTreeMap<String, Outgoing<'a>> {
-    let mut tensors: BTreeMap<String, Outgoing<'a>> = BTreeMap::new();
+) -> BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)> {
+    let mut tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)> = BTreeMap::new();
     for declared in &weights.declaration().params {
         if !wanted(&declared.name) {
             continue;
@@ -116,14 +198,12 @@ fn outgoing<'a>(
             let shape =
                 if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
             if piece.parts == 1 {
-                tensors.insert(piece.name.clone(), Outgoing { shape, values: values.into() });
+                tensors.insert(piece.name.clone(), (shape, values.into()));
                 continue;
             }
-            let whole = tensors.entry(piece.name.clone()).or_insert_with(|| Outgoing {
-                shape,
-                values: vec![0.0; share * piece.parts].into(),
-            });
-            whole.values.to_mut()[piece.part * share..][..share].copy_from_slice(values);
+            let whole = || (shape, vec![0.0; share * piece.parts].into());
+            let (_, whole) = tensors.entry(piece.name.clone()).or_insert_with(whole);
+            whole.to_mut()[piece.part * share..][..share].copy_from_slice(values);
         }
     }
     tensors

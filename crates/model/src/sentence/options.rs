@@ -22,6 +22,9 @@ pub struct OpenOptions {
     /// Whether heads of other tasks (language, classifier) are read where the checkpoint has them.
     /// They are read in any case where matrices stay plain.
     pub heads: bool,
+    /// Whether they are left alone even where matrices stay plain: for whoever writes a model anew
+    /// and wants its vectors only.
+    pub without_heads: bool,
     /// Heads to begin afresh where the checkpoint has none.
     pub add_heads: Option<AddHeads>,
     /// The share of values to drop while training with noise; whatever the folder says.
@@ -37,6 +40,7 @@ impl Default for OpenOptions {
             pooling: None,
             without_positions: false,
             heads: false,
+            without_heads: false,
             add_heads: None,
             dropout: 0.0,
         }

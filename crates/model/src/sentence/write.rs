@@ -6,19 +6,21 @@ use std::path::Path;
 use contexture_nn::Weights;
 use serde_json::{Map, Value, json};
 
-use super::model::{Model, Source};
+use super::model::Model;
 use super::plan::DENSE;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
-use crate::checkpoint::write;
+use crate::checkpoint::write::{self, WeightFormat};
 use crate::families::elmo::{self, ElmoFiles};
 use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads};
 use crate::folder::modules::{MODES, SWITCHES};
-use crate::folder::{ModuleSettings, SentenceSettings};
+use crate::folder::{Folder, ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, Level};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
+/// Where transformers looks for a format; it refuses those that it does not know.
+const QUANTISATION: &str = "quantization_config";
 
 impl Model {
     /// Writes a folder that holds `weights` (plain, of this model's declaration) under the
@@ -28,6 +30,17 @@ impl Model {
     /// Errors: what the system says, with the file. The weights appear under their name only once
     /// they are whole.
     pub fn write(&self, folder: &Path, weights: &Weights) -> Result<(), ModelError> {
+        self.write_as(folder, weights, WeightFormat::F32)
+    }
+
+    /// As [`Model::write`], with weights in the given format. Where the model was opened from bytes
+    /// and bytes are asked for, its files are copied as they are, whatever `weights` are.
+    pub fn write_as(
+        &self,
+        folder: &Path,
+        weights: &Weights,
+        format: WeightFormat,
+    ) -> Result<(), ModelError> {
         fs::create_dir_all(folder).map_err(|e| ModelError::io(folder, e))?;
         let encoder = match &self.source {
             // It becomes a model of Contexture's own family.
@@ -36,49 +49,68 @@ impl Model {
                 ElmoFiles::write(&source.folder, self.encoder.settings(), folder)?;
                 folder.to_path_buf()
             }
-            Some(source) => self.copy_settings(source, folder)?,
+            Some(source) => {
+                write::copy_settings(&source.folder, &source.encoder, folder)?;
+                let beneath = source.encoder.path().strip_prefix(source.folder.path());
+                folder.join(beneath.unwrap_or(Path::new("")))
+            }
             None => {
                 self.write_settings(folder)?;
                 folder.to_path_buf()
             }
         };
+        self.revise_config(&encoder.join(CONFIG), format)?;
+        if let (Some(source), WeightFormat::I8) = (&self.source, format)
+            && self.info.precisions.iter().any(|precision| precision == "I8")
+        {
+            return self.copy_weights(&source.folder, folder);
+        }
         let has_heads = self.language.is_some() || self.classifier.is_some();
         let spelling = if has_heads { self.spelling.with_heads() } else { self.spelling };
         let own = |name: &str| !name.starts_with("head.");
         let path = encoder.join(WEIGHTS);
-        write::write(&path, weights, spelling.dialect, spelling.prefix, own)?;
+        write::write(&path, weights, spelling.dialect, spelling.prefix, format, own)?;
         for (index, module) in self.head.settings().modules.iter().enumerate() {
             let ModuleSettings::Dense { path, .. } = module else { continue };
             let prefix = format!("head.{index}.");
             let path = folder.join(path).join(WEIGHTS);
-            write::write(&path, weights, &DENSE, "", |name| name.starts_with(&prefix))?;
+            write::write(&path, weights, &DENSE, "", format, |name| name.starts_with(&prefix))?;
         }
         Ok(())
     }
 
-    /// Copies what was opened; heads besides the encoder are added to its configuration. The
-    /// encoder's own folder.
-    fn copy_settings(
-        &self,
-        source: &Source,
-        folder: &Path,
-    ) -> Result<std::path::PathBuf, ModelError> {
-        write::copy_settings(&source.folder, &source.encoder, folder)?;
-        let beneath = source.encoder.path().strip_prefix(source.folder.path());
-        let encoder = folder.join(beneath.unwrap_or(Path::new("")));
-        if self.language.is_none() && self.classifier.is_none() {
-            return Ok(encoder);
-        }
-        let Some(Value::Object(mut config)) = source.encoder.json(CONFIG)? else {
-            return Ok(encoder);
-        };
+    fn copy_weights(&self, from: &Folder, to: &Path) -> Result<(), ModelError> {
+        let dense = self.head.settings().modules.iter().filter_map(|module| match module {
+            ModuleSettings::Dense { path, .. } => Some(format!("{path}/{WEIGHTS}")),
+            _ => None,
+        });
+        let names = self.info.weight_files.iter().cloned().chain(dense);
+        names
+            .map(|name| name.replace('\\', "/"))
+            .try_for_each(|name| write::copy(from, &name, &to.join(&name)))
+    }
+
+    /// Makes a configuration say what is written beside it: which heads there are, and whether
+    /// weights are bytes, which nobody may take for values.
+    fn revise_config(&self, path: &Path, format: WeightFormat) -> Result<(), ModelError> {
+        let bytes = fs::read(path).map_err(|e| ModelError::io(path, e))?;
+        let broken =
+            |e: serde_json::Error| ModelError::Json { path: path.into(), reason: e.to_string() };
+        let written: Map<String, Value> = serde_json::from_slice(&bytes).map_err(broken)?;
+        let mut config = written.clone();
         let known = config.get("architectures").and_then(|list| list.get(0)?.as_str());
         if let Some(class) = known.and_then(|class| self.class(stem(class)?)) {
             config.insert("architectures".into(), json!([class]));
         }
+        config.remove(HEADS_KEY);
         self.describe_heads(&mut config);
-        put(&encoder.join(CONFIG), &Value::Object(config))?;
-        Ok(encoder)
+        config.remove(QUANTISATION);
+        if format == WeightFormat::I8 {
+            let note = "scale for each row; opened by Contexture";
+            let method = json!({"quant_method": "contexture-int8-rows", "note": note});
+            config.insert(QUANTISATION.into(), method);
+        }
+        if config == written { Ok(()) } else { put(path, &Value::Object(config)) }
     }
 
     fn write_settings(&self, folder: &Path) -> Result<(), ModelError> {
@@ -129,7 +161,7 @@ impl Model {
     fn class(&self, stem: &str) -> Option<String> {
         match (&self.language, &self.classifier) {
             (Some(_), _) => Some(format!("{stem}ForMaskedLM")),
-            (None, None) => None,
+            (None, None) => Some(format!("{stem}Model")),
             (None, Some(classifier)) => {
                 let ClassifierSettings { level, .. } = classifier.settings();
                 Some(match level {

@@ -32,10 +32,10 @@ const WHAT: &str = "an ELMo is one options.json (or *_options.json) and one *.hd
 impl ElmoFiles {
     /// The files; `None` where the folder is no ELMo. A `config.json` makes it something else.
     pub(crate) fn find(folder: &Folder) -> Result<Option<Self>, ModelError> {
-        if folder.file("config.json")?.is_some() {
+        if folder.holds("config.json")? {
             return Ok(None);
         }
-        let names = names(folder)?;
+        let names = folder.names()?;
         let Some(options) =
             one(folder, &names, |name| name == "options.json" || name.ends_with("_options.json"))?
         else {
@@ -73,16 +73,6 @@ impl ElmoFiles {
         }
         Ok(())
     }
-}
-
-fn names(folder: &Folder) -> Result<Vec<String>, ModelError> {
-    let failed = |e| ModelError::io(folder.path(), e);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder.path()).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
 }
 
 fn one(
