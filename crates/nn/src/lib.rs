@@ -26,4 +26,4 @@ pub use rows::{Recycler, Rows};
 pub use segments::Segments;
 pub use session::{Observation, Session, Value};
 pub use tape::Gradients;
-pub use weights::{Matrix, Stored, Weights};
+pub use weights::{Matrix, Stored, Table, Weights};

@@ -96,7 +96,15 @@ impl Session {
     }
 
     /// Records each op for [`Session::backward`]. Weights must be plain.
+    ///
+    /// # Panics
+    /// Where a parameter is held as bytes: there is no gradient by it.
     pub fn train(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
+        if let Some(name) = weights.first_quantised() {
+            panic!(
+                "{name} is held as bytes and cannot be trained: open the model with f32 weights"
+            );
+        }
         Self { tape: Some(Tape::default()), ..Self::infer(weights, pool) }
     }
 

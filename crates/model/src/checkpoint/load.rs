@@ -104,7 +104,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Reads all parameters, with matrices packed for products where `pack`.
 pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Stored>, ModelError> {
-    let packs = |fill: &Fill| pack && fill.role == Role::Matrix;
+    let packs = |fill: &Fill| pack && fill.role.is_matrix();
     let mut plain: Vec<Vec<f32>> = fills
         .iter()
         .map(|fill| if packs(fill) { Vec::new() } else { vec![0.0; fill.rows * fill.width] })

@@ -35,13 +35,13 @@ impl Characters {
         // Kept within the convolution's reach whatever the width: variance 1 over the inputs.
         let fan = |inputs: usize| (inputs as f32).sqrt().recip();
         let table = b.within("characters", |b| {
-            b.table("weight", c.entries, c.width, Initial::Normal(fan(c.width)))
+            b.exact_table("weight", c.entries, c.width, Initial::Normal(fan(c.width)))
         });
         let filters = b.within("filters", |b| {
             let filter = |(index, (width, count)): (usize, &(usize, usize))| {
                 b.within(index, |b| Filter {
                     width: *width,
-                    weight: b.matrix(
+                    weight: b.exact_matrix(
                         "weight",
                         *count,
                         width * c.width,

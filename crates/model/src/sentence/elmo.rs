@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contexture_nn::{Role, Stored, Weights};
+use contexture_nn::{Stored, Weights};
 
 use super::info::ModelInfo;
 use super::model::{Model, Parts, Source, override_pooling, wanted};
@@ -51,7 +51,7 @@ impl Model {
             &shown,
             |name| !is_fresh(name),
             |of, values| {
-                read.push(match options.pack && of.role == Role::Matrix {
+                read.push(match options.pack && of.role.is_matrix() {
                     true => packed(values, of, true),
                     false => Stored::Plain(values),
                 });

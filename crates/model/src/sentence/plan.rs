@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contexture_nn::{Builder, Declaration, Declared, Role, Stored, Weights};
+use contexture_nn::{Builder, Declaration, Declared, Stored, Weights};
 
 use super::head::Head;
 use crate::ModelError;
@@ -122,7 +122,7 @@ impl Plan {
 
 pub(super) fn packed(values: Vec<f32>, declared: &Declared, pack: bool) -> Stored {
     use contexture_kernels::gemm::PackedMatrix;
-    match pack && declared.role == Role::Matrix {
+    match pack && declared.role.is_matrix() {
         true => {
             let (rows, width) = (declared.param.rows, declared.param.width);
             Stored::Packed(PackedMatrix::pack(&values, rows, width))

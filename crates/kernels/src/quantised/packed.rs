@@ -1,0 +1,135 @@
+//! Weights as bytes, laid out for the product kernel.
+//!
+//! `W [outputs, inputs]` is cut into panels of `width` outputs; a panel holds its weights in groups of
+//! four inputs, `[inputs / 4, width, 4]`: four bytes are one lane of a vector, as instructions that
+//! add four products want them. Panels are filled up with zeros. Beside them stand, for each output,
+//! its scale, the sum of its bytes, and the product of both, which the zero point of the inputs needs.
+//! The width belongs to the instruction set.
+
+use std::sync::Arc;
+
+use super::rows::MOST;
+use crate::gemm::{Buffer, tile_panel_width};
+use crate::isa::Isa;
+
+/// Inputs that lie side by side.
+pub(crate) const GROUP: usize = 4;
+
+/// `[outputs, inputs]` bytes with a scale for each output, packed for products. Cheap to clone.
+#[derive(Clone)]
+pub struct QuantisedMatrix {
+    outputs: usize,
+    inputs: usize,
+    isa: Isa,
+    held: Arc<Held>,
+}
+
+/// Each filled up to whole panels.
+struct Held {
+    bytes: Buffer<i8>,
+    scales: Buffer<f32>,
+    sums: Buffer<i32>,
+    scaled_sums: Buffer<f32>,
+}
+
+impl QuantisedMatrix {
+    /// Packs `[outputs, inputs]` bytes, row-major, and `[outputs]` scales for this process's
+    /// instruction set.
+    ///
+    /// # Panics
+    /// Where lengths do not fit, or a byte is -128: rows are quantised to -127..=127.
+    pub fn pack(values: &[i8], scales: &[f32], outputs: usize, inputs: usize) -> Self {
+        Self::pack_for(Isa::current(), values, scales, outputs, inputs)
+    }
+
+    /// Packs for a given instruction set, for tests and comparisons.
+    ///
+    /// # Panics
+    /// As [`QuantisedMatrix::pack`], and where this machine cannot run `isa`.
+    pub fn pack_for(
+        isa: Isa,
+        values: &[i8],
+        scales: &[f32],
+        outputs: usize,
+        inputs: usize,
+    ) -> Self {
+        assert!(isa.is_supported(), "{isa} cannot run on this machine");
+        let found = values.len();
+        assert!(found == outputs * inputs, "[{outputs}, {inputs}] bytes: found {found}");
+        assert_eq!(scales.len(), outputs, "scales of [{outputs}, {inputs}]");
+        assert!(values.iter().all(|v| *v >= -MOST), "a byte of [{outputs}, {inputs}] is -128");
+        let (width, groups) = (tile_panel_width(isa), inputs.div_ceil(GROUP));
+        let padded = outputs.next_multiple_of(width);
+        let mut held = Held {
+            bytes: Buffer::zeroed(padded * groups * GROUP),
+            scales: Buffer::zeroed(padded),
+            sums: Buffer::zeroed(padded),
+            scaled_sums: Buffer::zeroed(padded),
+        };
+        let bytes = held.bytes.as_mut_slice();
+        for (output, row) in values.chunks_exact(inputs.max(1)).enumerate() {
+            let (panel, lane) = (output / width, output % width);
+            let first = (panel * groups * width + lane) * GROUP;
+            for (group, four) in row.chunks(GROUP).enumerate() {
+                bytes[first + group * width * GROUP..][..four.len()].copy_from_slice(four);
+            }
+            let sum: i32 = row.iter().map(|v| i32::from(*v)).sum();
+            held.sums.as_mut_slice()[output] = sum;
+            held.scaled_sums.as_mut_slice()[output] = sum as f32 * scales[output];
+        }
+        held.scales.as_mut_slice()[..outputs].copy_from_slice(scales);
+        Self { outputs, inputs, isa, held: Arc::new(held) }
+    }
+
+    /// The number of outputs, the width of `y`.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The number of inputs, the width of `x`.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The instruction set it was packed for, on which its products run.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The bytes and scales that were packed.
+    pub fn unpacked(&self) -> (Vec<i8>, Vec<f32>) {
+        let (width, groups) = (tile_panel_width(self.isa), self.inputs.div_ceil(GROUP));
+        let bytes = self.held.bytes.as_slice();
+        let mut values = Vec::with_capacity(self.outputs * self.inputs);
+        for output in 0..self.outputs {
+            let first = (output / width * groups * width + output % width) * GROUP;
+            let at = |input: usize| first + input / GROUP * width * GROUP + input % GROUP;
+            values.extend((0..self.inputs).map(|input| bytes[at(input)]));
+        }
+        (values, self.held.scales.as_slice()[..self.outputs].to_vec())
+    }
+}
+
+impl std::fmt::Debug for QuantisedMatrix {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "QuantisedMatrix[{}, {}] for {}", self.outputs, self.inputs, self.isa)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::quantise_rows;
+    use super::*;
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        for isa in Isa::supported() {
+            for (outputs, inputs) in [(1, 1), (3, 7), (33, 5), (64, 16), (0, 4), (4, 0)] {
+                let values: Vec<f32> = (0..outputs * inputs).map(|i| (i as f32).sin()).collect();
+                let (bytes, scales) = quantise_rows(&values, outputs, inputs);
+                let packed = QuantisedMatrix::pack_for(isa, &bytes, &scales, outputs, inputs);
+                assert_eq!(packed.unpacked(), (bytes, scales), "{packed:?}");
+            }
+        }
+    }
+}
