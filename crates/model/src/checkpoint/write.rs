@@ -28,7 +28,14 @@ pub enum WeightFormat {
     I8,
 }
 
-/// A tensor on its way to a file; borrowed where one parameter holds it in one run.
+/// A tensor's values; borrowed where one parameter holds them in one run.
+struct Plain<'a> {
+    shape: Vec<usize>,
+    role: Role,
+    values: Cow<'a, [f32]>,
+}
+
+/// A tensor on its way to a file.
 struct Outgoing<'a> {
     shape: Vec<usize>,
     values: Values<'a>,
@@ -97,11 +104,11 @@ pub(crate) fn write(
 /// The same tensors in another format; bytes with their scales beside them.
 fn converted<'a>(
     path: &Path,
-    tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)>,
+    tensors: BTreeMap<String, Plain<'a>>,
     format: WeightFormat,
 ) -> Result<BTreeMap<String, Outgoing<'a>>, ModelError> {
     let mut converted = BTreeMap::new();
-    for (name, (shape, values)) in tensors {
+    for (name, Plain { shape, role, values }) in tensors {
         let values = match (format, &shape[..]) {
             (WeightFormat::F16, _) => {
                 let mut halves = vec![half::f16::ZERO; values.len()];
@@ -113,7 +120,7 @@ fn converted<'a>(
                 }
                 Values::F16(halves)
             }
-            (WeightFormat::I8, &[rows, width]) => {
+            (WeightFormat::I8, &[rows, width]) if role.may_be_bytes() => {
                 let (bytes, scales) = quantise_rows(&values, rows, width);
                 let scales = Outgoing { shape: vec![rows], values: Values::F32(scales.into()) };
                 converted.insert(format!("{name}{SCALE}"), scales);
@@ -183,13 +190,13 @@ fn outgoing<'a>(
     dialect: &Dialect,
     prefix: &str,
     wanted: impl Fn(&str) -> bool,
-) -> BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)> {
-    let mut tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [f32]>)> = BTreeMap::new();
+) -> BTreeMap<String, Plain<'a>> {
+    let mut tensors: BTreeMap<String, Plain<'a>> = BTreeMap::new();
     for declared in &weights.declaration().params {
         if !wanted(&declared.name) {
             continue;
         }
-        let values = weights.plain(declared.param);
+        let (role, values) = (declared.role, weights.plain(declared.param));
         let pieces = pieces_of(dialect, prefix, declared);
         let share = values.len() / pieces.len();
         for (piece, values) in pieces.iter().zip(values.chunks(share)) {
@@ -198,12 +205,13 @@ fn outgoing<'a>(
             let shape =
                 if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
             if piece.parts == 1 {
-                tensors.insert(piece.name.clone(), (shape, values.into()));
+                tensors.insert(piece.name.clone(), Plain { shape, role, values: values.into() });
                 continue;
             }
-            let whole = || (shape, vec![0.0; share * piece.parts].into());
-            let (_, whole) = tensors.entry(piece.name.clone()).or_insert_with(whole);
-            whole.to_mut()[piece.part * share..][..share].copy_from_slice(values);
+            let zeros = || vec![0.0; share * piece.parts].into();
+            let whole = tensors.entry(piece.name.clone());
+            let whole = whole.or_insert_with(|| Plain { shape, role, values: zeros() });
+            whole.values.to_mut()[piece.part * share..][..share].copy_from_slice(values);
         }
     }
     tensors

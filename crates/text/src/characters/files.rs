@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::model::{BEGINS, Characters};
 use super::settings::CharacterFile;
 use crate::error::TextError;
-use crate::folder::{self, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
+use crate::folder::{self, Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 
 const OWN: &str = "characters.json";
 const WORDS: &str = "vocab.txt";
 
 /// The tokenizer of a folder whose words are spelled out, with the file that says so; `None` where
 /// it is not such a folder.
-pub(crate) fn open(folder: &Path) -> Result<Option<(Characters, PathBuf)>, TextError> {
+pub(crate) fn open(folder: Folder) -> Result<Option<(Characters, PathBuf)>, TextError> {
     let (name, settings) = match read(folder, OWN, SETTINGS_LIMIT)? {
         Some(text) => (OWN.to_owned(), own(&text, &folder.join(OWN))?),
         None => {
@@ -25,7 +25,7 @@ pub(crate) fn open(folder: &Path) -> Result<Option<(Characters, PathBuf)>, TextE
             (name, settings)
         }
     };
-    let path = folder.join(name);
+    let path = folder.join(&name);
     if !(3..=1 << 10).contains(&settings.most) {
         return Err(TextError::Unsupported {
             path,

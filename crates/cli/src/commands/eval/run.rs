@@ -95,7 +95,7 @@ impl Opened {
             let located = shared.model.locate(shared.quiet)?;
             let options =
                 OpenOptions { threads: shared.model.threads.into(), ..OpenOptions::default() };
-            let model = Likelihood::open_folder(&located.folder, &options)?;
+            let model = Likelihood::open_in(located.folder, &options)?;
             return Ok(Self::Likelihood(Box::new(model)));
         }
         let embedder = shared.model.open(shared.quiet)?;
