@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::rows::MOST;
 use crate::gemm::{Buffer, tile_panel_width};
-use crate::isa::Isa;
+use crate::isa::ByteIsa;
 
 /// Inputs that lie side by side.
 pub(crate) const GROUP: usize = 4;
@@ -20,8 +20,21 @@ pub(crate) const GROUP: usize = 4;
 pub struct QuantisedMatrix {
     outputs: usize,
     inputs: usize,
-    isa: Isa,
+    set: ByteIsa,
     held: Arc<Held>,
+}
+
+/// Inputs whose products with the largest bytes add up within 32 bits.
+const MOST_INPUTS: usize = 1 << 16;
+
+const _: () = assert!(MOST_INPUTS * 255 * (MOST as usize) < 1 << 31);
+
+/// Some of a matrix's columns; each slice goes on to the last panel's end.
+pub(crate) struct Columns<'a> {
+    pub(crate) bytes: &'a [i8],
+    pub(crate) scales: &'a [f32],
+    pub(crate) sums: &'a [i32],
+    pub(crate) scaled_sums: &'a [f32],
 }
 
 /// Each filled up to whole panels.
@@ -39,26 +52,27 @@ impl QuantisedMatrix {
     /// # Panics
     /// Where lengths do not fit, or a byte is -128: rows are quantised to -127..=127.
     pub fn pack(values: &[i8], scales: &[f32], outputs: usize, inputs: usize) -> Self {
-        Self::pack_for(Isa::current(), values, scales, outputs, inputs)
+        Self::pack_for(ByteIsa::current(), values, scales, outputs, inputs)
     }
 
-    /// Packs for a given instruction set, for tests and comparisons.
+    /// Packs for given instructions, for tests and comparisons.
     ///
     /// # Panics
-    /// As [`QuantisedMatrix::pack`], and where this machine cannot run `isa`.
+    /// As [`QuantisedMatrix::pack`], and where this machine cannot run `set`.
     pub fn pack_for(
-        isa: Isa,
+        set: ByteIsa,
         values: &[i8],
         scales: &[f32],
         outputs: usize,
         inputs: usize,
     ) -> Self {
-        assert!(isa.is_supported(), "{isa} cannot run on this machine");
+        assert!(set.is_supported(), "{set} cannot run on this machine");
         let found = values.len();
         assert!(found == outputs * inputs, "[{outputs}, {inputs}] bytes: found {found}");
         assert_eq!(scales.len(), outputs, "scales of [{outputs}, {inputs}]");
         assert!(values.iter().all(|v| *v >= -MOST), "a byte of [{outputs}, {inputs}] is -128");
-        let (width, groups) = (tile_panel_width(isa), inputs.div_ceil(GROUP));
+        assert!(inputs <= MOST_INPUTS, "{inputs} inputs: their sums need more than 32 bits");
+        let (width, groups) = (tile_panel_width(set.isa()), inputs.div_ceil(GROUP));
         let padded = outputs.next_multiple_of(width);
         let mut held = Held {
             bytes: Buffer::zeroed(padded * groups * GROUP),
@@ -78,7 +92,7 @@ impl QuantisedMatrix {
             held.scaled_sums.as_mut_slice()[output] = sum as f32 * scales[output];
         }
         held.scales.as_mut_slice()[..outputs].copy_from_slice(scales);
-        Self { outputs, inputs, isa, held: Arc::new(held) }
+        Self { outputs, inputs, set, held: Arc::new(held) }
     }
 
     /// The number of outputs, the width of `y`.
@@ -91,14 +105,41 @@ impl QuantisedMatrix {
         self.inputs
     }
 
-    /// The instruction set it was packed for, on which its products run.
-    pub fn isa(&self) -> Isa {
-        self.isa
+    /// The instructions it was packed for, with which its products run.
+    pub fn set(&self) -> ByteIsa {
+        self.set
+    }
+
+    /// Outputs in a panel.
+    pub(crate) fn width(&self) -> usize {
+        tile_panel_width(self.set.isa())
+    }
+
+    /// The number of panels.
+    pub(crate) fn panels(&self) -> usize {
+        self.outputs.div_ceil(self.width())
+    }
+
+    /// Groups of four inputs, the last one filled up.
+    pub(crate) fn groups(&self) -> usize {
+        self.inputs.div_ceil(GROUP)
+    }
+
+    /// What belongs to the columns of a panel and those after it.
+    pub(crate) fn columns(&self, panel: usize) -> Columns<'_> {
+        let first = panel * self.width();
+        let Held { bytes, scales, sums, scaled_sums } = &*self.held;
+        Columns {
+            bytes: &bytes.as_slice()[first * self.groups() * GROUP..],
+            scales: &scales.as_slice()[first..],
+            sums: &sums.as_slice()[first..],
+            scaled_sums: &scaled_sums.as_slice()[first..],
+        }
     }
 
     /// The bytes and scales that were packed.
     pub fn unpacked(&self) -> (Vec<i8>, Vec<f32>) {
-        let (width, groups) = (tile_panel_width(self.isa), self.inputs.div_ceil(GROUP));
+        let (width, groups) = (self.width(), self.groups());
         let bytes = self.held.bytes.as_slice();
         let mut values = Vec::with_capacity(self.outputs * self.inputs);
         for output in 0..self.outputs {
@@ -112,7 +153,7 @@ impl QuantisedMatrix {
 
 impl std::fmt::Debug for QuantisedMatrix {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "QuantisedMatrix[{}, {}] for {}", self.outputs, self.inputs, self.isa)
+        write!(out, "QuantisedMatrix[{}, {}] for {}", self.outputs, self.inputs, self.set)
     }
 }
 
@@ -123,11 +164,11 @@ mod tests {
 
     #[test]
     fn what_was_packed_comes_back() {
-        for isa in Isa::supported() {
+        for set in ByteIsa::supported() {
             for (outputs, inputs) in [(1, 1), (3, 7), (33, 5), (64, 16), (0, 4), (4, 0)] {
                 let values: Vec<f32> = (0..outputs * inputs).map(|i| (i as f32).sin()).collect();
                 let (bytes, scales) = quantise_rows(&values, outputs, inputs);
-                let packed = QuantisedMatrix::pack_for(isa, &bytes, &scales, outputs, inputs);
+                let packed = QuantisedMatrix::pack_for(set, &bytes, &scales, outputs, inputs);
                 assert_eq!(packed.unpacked(), (bytes, scales), "{packed:?}");
             }
         }
