@@ -69,13 +69,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+/// A model's folder written anew, in other numbers.
+pub use contexture_engine::export;
 /// Position functions, and what there is to say about one: table, distances, spectrum, verdict.
 pub use contexture_engine::positions;
 pub use contexture_engine::quantize;
 pub use contexture_engine::{
     BUILT_IN, DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Folder, Info,
     Input, Isa, Layer, Levels, Located, Next, OpenOptions, Overflow, Pooling, Positions, Record,
-    Span, Tokenizer, Unit, Vector, built_in, cosine, locate,
+    Span, Tokenizer, Unit, Vector, WeightFormat, built_in, cosine, locate,
 };
 
 /// Finds models on this machine and fetches them: cache, archives, the Hugging Face Hub, packages.

@@ -23,6 +23,14 @@ pub enum EngineError {
          without the model's files); name one, such as --model all-MiniLM-L6-v2, or a folder"
     )]
     NotBuiltIn,
+    /// A place where a model's folder cannot be written.
+    #[error("{path}: {reason}", path = .path.display())]
+    Output {
+        /// The place.
+        path: std::path::PathBuf,
+        /// What stands in the way.
+        reason: String,
+    },
     /// A text is longer than the limit, and cutting was not allowed.
     #[error(
         "text {index}: {tokens} tokens, and the limit is {limit}; cut it (truncate), split it \

@@ -7,6 +7,7 @@
 mod assemble;
 mod embedder;
 mod error;
+pub mod export;
 mod forward;
 mod info;
 mod likelihood;
@@ -18,6 +19,7 @@ mod record;
 mod stream;
 
 pub use contexture_kernels::isa::Isa;
+pub use contexture_model::WeightFormat;
 pub use contexture_model::folder::Folder;
 pub use contexture_model::positions;
 pub use contexture_text::{Encoding, Overflow, Tokenizer};

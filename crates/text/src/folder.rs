@@ -160,8 +160,14 @@ mod tests {
         assert_eq!(read(Folder::System(&model), "in", 9).unwrap().unwrap(), "y");
         assert!(matches!(read(Folder::System(&model), "dangling", 9), Err(TextError::Read { .. })));
         assert!(matches!(read(Folder::System(&model), "loop", 9), Err(TextError::Read { .. })));
-        assert!(matches!(read(Folder::System(&model), "folder", 9), Err(TextError::NotAFile { .. })));
-        assert!(matches!(read(Folder::System(&model), "inside", 0), Err(TextError::TooLarge { .. })));
+        assert!(matches!(
+            read(Folder::System(&model), "folder", 9),
+            Err(TextError::NotAFile { .. })
+        ));
+        assert!(matches!(
+            read(Folder::System(&model), "inside", 0),
+            Err(TextError::TooLarge { .. })
+        ));
         assert!(read(Folder::System(&model), "absent", 9).unwrap().is_none());
 
         let cache = base.path().join("models--a--b");
@@ -172,7 +178,10 @@ mod tests {
         symlink("../../blobs/1", snapshot.join("file")).unwrap();
         symlink("../../../secret", snapshot.join("out")).unwrap();
         assert_eq!(read(Folder::System(&snapshot), "file", 9).unwrap().unwrap(), "z");
-        assert!(matches!(read(Folder::System(&snapshot), "out", 9), Err(TextError::Outside { .. })));
+        assert!(matches!(
+            read(Folder::System(&snapshot), "out", 9),
+            Err(TextError::Outside { .. })
+        ));
     }
 
     #[test]

@@ -52,8 +52,7 @@ pub(crate) fn run(mut arguments: InfoArguments) -> Result<()> {
     let mut rows = vec![("name", located.name.clone()), ("folder", folder)];
     rows.extend(model_rows(&info));
     rows.extend(file_rows(&info));
-    let mut text: String =
-        rows.iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect();
+    let mut text: String = rows.iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect();
     if let Some(card) = card {
         text += &format!("\n{card}\n");
     } else if arguments.card {
