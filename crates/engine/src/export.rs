@@ -180,6 +180,7 @@ fn seal(folder: &Path) -> Result<u64, EngineError> {
             continue;
         }
         let file = fs::File::open(&path).map_err(|e| refused(&path, e))?;
+        open_to_all(&path, 0o644)?;
         file.sync_all().map_err(|e| refused(&path, e))?;
         bytes += file.metadata().map_err(|e| refused(&path, e))?.len();
     }
@@ -188,13 +189,7 @@ fn seal(folder: &Path) -> Result<u64, EngineError> {
 
 /// Renames the folder to its place.
 fn place(staging: tempfile::TempDir, to: &Path, replace: bool) -> Result<(), EngineError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary folder is the owner's alone; a model is as open as any other folder.
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(staging.path(), mode).map_err(|e| refused(to, e))?;
-    }
+    open_to_all(staging.path(), 0o755)?;
     // Read again: minutes may have passed.
     check_place(to, replace)?;
     let aside = self::staging(to)?;
@@ -211,6 +206,18 @@ fn place(staging: tempfile::TempDir, to: &Path, replace: bool) -> Result<(), Eng
         }
         return Err(refused(to, error));
     }
+    Ok(())
+}
+
+/// What was made beside its place is the owner's alone; a model is as open as any other folder.
+fn open_to_all(path: &Path, mode: u32) -> Result<(), EngineError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(path, mode).map_err(|e| refused(path, e))?;
+    }
+    let _ = (path, mode);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ use crate::say;
 #[command(after_help = "Examples:\n  \
     contexture export --model all-MiniLM-L6-v2 --weights int8 --output minilm-int8\n  \
     contexture export --model runs/mine --weights f16 --check dev.txt --output mine-f16\n  \
-    contexture export --output contexture-small-en --weights f32   # the model inside this program")]
+    contexture export --weights f32 --output mine   # the model inside this program")]
 pub(crate) struct ExportArguments {
     /// The model's name, its folder, or an archive that holds one.
     #[arg(short, long, default_value = BUILT_IN, env = "CONTEXTURE_MODEL")]

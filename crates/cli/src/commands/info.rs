@@ -11,7 +11,7 @@ use crate::say;
 /// configuration keys were read.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    contexture info                                  # the model inside this program, and its card\n  \
+    contexture info                         # the model inside this program, and its card\n  \
     contexture info ./my-model --json\n  \
     contexture info sentence-transformers/all-mpnet-base-v2 --card")]
 pub(crate) struct InfoArguments {

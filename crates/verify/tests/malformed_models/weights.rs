@@ -163,6 +163,65 @@ pub(crate) fn tensors(cases: &mut Cases) {
     }
 }
 
+/// Matrices and tables as bytes, with a scale for each row.
+pub(crate) fn bytes(cases: &mut Cases) {
+    const KEY: &str = "encoder.layer.1.attention.self.key.weight";
+    for name in [WORDS, KEY, "embeddings.token_type_embeddings.weight"] {
+        let scale = format!("{name}.scale");
+        let of_scale = |at: &str| format!("{at} {scale}");
+        let rows = Tiny::bytes().tensor(name).shape[0];
+        let mut missing = Tiny::bytes();
+        missing.tensors.retain(|other| other.name != scale);
+        let words = [FILE, &format!("`{scale}` is missing"), &format!("[{rows}]")];
+        cases.tiny(of_scale("without"), "MissingTensor", &words, missing);
+        for shape in [vec![rows + 1], vec![rows - 1], vec![rows, 1], vec![]] {
+            let mut other = Tiny::bytes();
+            *other.tensor(&scale) = tensor(&scale, &shape);
+            let words = [FILE, &scale, &format!("[{rows}]"), &format!("{shape:?}")];
+            cases.tiny(of_scale(&format!("{shape:?} of")), "Shape", &words, other);
+        }
+        for (dtype, size) in [("F16", 2), ("F64", 8), ("I8", 1), ("BF16", 2)] {
+            let mut other = Tiny::bytes();
+            let t = other.tensor(&scale);
+            (t.dtype, t.bytes) = (dtype, vec![0; rows * size]);
+            let words = [FILE, &scale, dtype, "F32"];
+            cases.tiny(of_scale(&format!("{dtype} in")), "TensorEntry", &words, other);
+        }
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut bad = Tiny::bytes();
+            bad.tensor(&scale).bytes[4..8].copy_from_slice(&value.to_le_bytes());
+            cases.tiny(of_scale(&format!("{value} in")), "NotFinite", &[FILE, &scale], bad);
+        }
+        for value in [-0.5, -f32::MIN_POSITIVE, -0.0] {
+            let mut bad = Tiny::bytes();
+            bad.tensor(&scale).bytes[4..8].copy_from_slice(&f32::to_le_bytes(value));
+            let words = [FILE, &scale, "row 1", "0 or more"];
+            cases.tiny(of_scale(&format!("{value:?} in")), "TensorEntry", &words, bad);
+        }
+        let mut lowest = Tiny::bytes();
+        lowest.tensor(name).bytes[5] = i8::MIN as u8;
+        cases.tiny(format!("-128 in {name}"), "TensorEntry", &[FILE, name, "-128"], lowest);
+        let mut vast = Tiny::bytes();
+        vast.tensor(&scale).bytes[0..4].copy_from_slice(&f32::MAX.to_le_bytes());
+        cases.tiny(of_scale("too large a"), "NotFinite", &[FILE, name], vast);
+        let mut plain = Tiny::bytes();
+        *plain.tensor(name) = Tiny::bert().tensor(name).clone();
+        cases.tiny(of_scale("floats beside"), "UnreadTensor", &[FILE, &scale], plain);
+    }
+    let mut bare = Tiny::bert();
+    for name in [WORDS, KEY] {
+        let t = bare.tensor(name);
+        (t.dtype, t.bytes) = ("I8", vec![1; t.shape.iter().product()]);
+    }
+    cases.tiny("bytes of another software", "MissingTensor", &[FILE, ".scale"], bare);
+    for name in ["embeddings.LayerNorm.bias", "encoder.layer.0.output.dense.bias"] {
+        let mut vector = Tiny::bytes();
+        let t = vector.tensor(name);
+        (t.dtype, t.bytes) = ("I8", vec![1; t.shape[0]]);
+        cases.tiny(format!("bytes in {name}"), "Precision", &[FILE, name, "I8"], vector);
+    }
+}
+
 pub(crate) fn shards(cases: &mut Cases) {
     const INDEX: &str = "model.safetensors.index.json";
     let mut add = |name: &str, variant: &'static str, words: &[&str], index: &str| {
