@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use contexture_hub as hub;
 use contexture_kernels::{Pool, isa::Isa};
-use contexture_model::Model;
 use contexture_model::folder::Folder;
+use contexture_model::{Model, WeightType};
 use contexture_nn::Session;
 use contexture_text::{TextError, Tokenizer};
 
@@ -35,6 +35,8 @@ pub enum Positions {
 pub struct OpenOptions {
     /// Threads to compute with; 0: as many as this process may use.
     pub threads: usize,
+    /// The numbers to compute with; `None`: bytes where the model's folder holds bytes, else floats.
+    pub weights: Option<WeightType>,
     /// Whether a model that is not cached is fetched.
     pub pull: bool,
     /// Whether the model may know where a token stands.
@@ -43,7 +45,7 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { threads: 0, pull: true, positions: Positions::default() }
+        Self { threads: 0, weights: None, pull: true, positions: Positions::default() }
     }
 }
 
@@ -145,6 +147,7 @@ impl Embedder {
         };
         let settings = contexture_model::OpenOptions {
             threads,
+            weights: options.weights,
             without_positions: options.positions == Positions::None,
             ..contexture_model::OpenOptions::default()
         };

@@ -19,9 +19,9 @@ mod record;
 mod stream;
 
 pub use contexture_kernels::isa::Isa;
-pub use contexture_model::WeightFormat;
 pub use contexture_model::folder::Folder;
 pub use contexture_model::positions;
+pub use contexture_model::{WeightFormat, WeightType};
 pub use contexture_text::{Encoding, Overflow, Tokenizer};
 pub use embedder::{Embedder, Input, Next, OpenOptions, Positions};
 pub use error::EngineError;

@@ -122,6 +122,7 @@ impl Likelihood<'static> {
         };
         let settings = contexture_model::OpenOptions {
             threads,
+            weights: options.weights,
             without_positions: options.positions == Positions::None,
             heads: true,
             ..contexture_model::OpenOptions::default()

@@ -17,4 +17,4 @@ pub mod sentence;
 
 pub use checkpoint::WeightFormat;
 pub use error::ModelError;
-pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions};
+pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions, WeightType};

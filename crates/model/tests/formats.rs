@@ -172,11 +172,14 @@ fn a_configuration_says_that_weights_are_bytes_and_stops_saying_it() {
     let model = Model::create(&new(), 9).unwrap();
     let (bytes, floats) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     model.write_as(bytes.path(), model.weights(), WeightFormat::I8).unwrap();
-    let method = &json(bytes.path(), "config.json")["quantization_config"]["quant_method"];
-    assert_eq!(method, "contexture-int8-rows");
+    let config = json(bytes.path(), "config.json");
+    assert_eq!(config["quantization_config"]["quant_method"], "contexture-int8-rows");
+    assert_eq!(config["torch_dtype"], "int8");
     let opened = Model::open(bytes.path(), &plain()).unwrap();
     opened.write(floats.path(), opened.weights()).unwrap();
-    assert_eq!(json(floats.path(), "config.json").get("quantization_config"), None);
+    let config = json(floats.path(), "config.json");
+    assert_eq!(config.get("quantization_config"), None);
+    assert_eq!(config["torch_dtype"], "float32");
     let again = Model::open(floats.path(), &plain()).unwrap();
     assert_eq!(values(&again), values(&opened));
 }

@@ -19,10 +19,46 @@ use crate::ModelError;
 /// Where one parameter's values come from: equal pieces of rows, one after the other.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    rows: usize,
-    width: usize,
-    role: Role,
+    declared: Declared,
     pieces: Vec<Span>,
+}
+
+/// How parameters are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// As plain floats, which can be trained and written.
+    Plain,
+    /// Matrices packed for products.
+    Packed,
+    /// Matrices and tables as bytes, those packed for products; what may not be bytes as above.
+    Bytes,
+}
+
+impl Hold {
+    /// Whether a parameter of this role is held in another form than it is read in.
+    fn changes(self, role: Role) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Packed => role.is_matrix(),
+            Self::Bytes => role.is_matrix() || role.may_be_bytes(),
+        }
+    }
+
+    /// Values as a parameter of this kind is held.
+    pub(crate) fn of(self, declared: &Declared, values: Vec<f32>) -> Stored {
+        match self.changes(declared.role) {
+            true => self.changed(declared, &values),
+            false => Stored::Plain(values),
+        }
+    }
+
+    fn changed(self, declared: &Declared, values: &[f32]) -> Stored {
+        let (rows, width) = (declared.param.rows, declared.param.width);
+        match self {
+            Self::Bytes if declared.role.may_be_bytes() => Stored::quantised(declared, values),
+            _ => Stored::Packed(PackedMatrix::pack(values, rows, width)),
+        }
+    }
 }
 
 /// Consecutive values of one tensor.
@@ -68,8 +104,7 @@ pub(crate) fn plan(
         let len = if vector { share } else { share * declared.param.width };
         spans.push(Span { place, tensor: stored, scales, first: part * len, len });
     }
-    let (rows, width) = (declared.param.rows, declared.param.width);
-    Ok(Fill { rows, width, role: declared.role, pieces: spans })
+    Ok(Fill { declared: declared.clone(), pieces: spans })
 }
 
 fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
@@ -95,24 +130,22 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
 enum Task<'a> {
     /// Read into place.
     Read { into: &'a mut [f32], span: Span },
-    /// Read and pack.
-    Pack { index: usize, fill: &'a Fill },
+    /// Read, and hold in another form.
+    Change { index: usize, fill: &'a Fill },
 }
 
 /// Small enough that the threads finish together, large enough that a read is worth its call.
 const CHUNK: usize = 1 << 20;
 
-/// Reads all parameters, with matrices packed for products where `pack`.
-pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Stored>, ModelError> {
-    let packs = |fill: &Fill| pack && fill.role.is_matrix();
-    let mut plain: Vec<Vec<f32>> = fills
-        .iter()
-        .map(|fill| if packs(fill) { Vec::new() } else { vec![0.0; fill.rows * fill.width] })
-        .collect();
+/// Reads all parameters.
+pub(crate) fn fill(fills: &[Fill], hold: Hold, threads: usize) -> Result<Vec<Stored>, ModelError> {
+    let changes = |fill: &Fill| hold.changes(fill.declared.role);
+    let mut plain: Vec<Vec<f32>> =
+        fills.iter().map(|fill| vec![0.0; if changes(fill) { 0 } else { fill.len() }]).collect();
     let mut tasks = Vec::new();
     for ((index, fill), values) in fills.iter().enumerate().zip(&mut plain) {
-        if packs(fill) {
-            tasks.push(Task::Pack { index, fill });
+        if changes(fill) {
+            tasks.push(Task::Change { index, fill });
         } else {
             split(fill, values, &mut tasks);
         }
@@ -121,10 +154,10 @@ pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Sto
     tasks.sort_by_key(Task::len);
     let total: usize = tasks.iter().map(Task::len).sum();
     let threads = threads.clamp(1, total / CHUNK + 1);
-    let packed = run(tasks, threads)?;
+    let changed = run(tasks, hold, threads)?;
     let mut stored: Vec<Stored> = plain.into_iter().map(Stored::Plain).collect();
-    for (index, matrix) in packed {
-        stored[index] = Stored::Packed(matrix);
+    for (index, values) in changed {
+        stored[index] = values;
     }
     Ok(stored)
 }
@@ -144,21 +177,23 @@ fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) 
     }
 }
 
-type Packed = Vec<(usize, PackedMatrix)>;
+type Changed = Vec<(usize, Stored)>;
 
-fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
+fn run(tasks: Vec<Task<'_>>, hold: Hold, threads: usize) -> Result<Changed, ModelError> {
     let tasks = Mutex::new(tasks);
     let next = || tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
     let work = || {
-        let mut packed = Packed::new();
+        let mut changed = Changed::new();
         let mut buffer = Vec::new();
         while let Some(task) = next() {
             match task {
                 Task::Read { into, span } => read(&span, into)?,
-                Task::Pack { index, fill } => packed.push((index, read_packed(fill, &mut buffer)?)),
+                Task::Change { index, fill } => {
+                    changed.push((index, read_changed(fill, hold, &mut buffer)?));
+                }
             }
         }
-        Ok(packed)
+        Ok(changed)
     };
     if threads == 1 {
         return work();
@@ -177,8 +212,11 @@ fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
     })
 }
 
-fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
-    let len = fill.rows * fill.width;
+fn read_changed(fill: &Fill, hold: Hold, buffer: &mut Vec<f32>) -> Result<Stored, ModelError> {
+    if hold == Hold::Bytes && fill.declared.role.may_be_bytes() && fill.is_bytes() {
+        return read_bytes(fill);
+    }
+    let len = fill.len();
     if buffer.len() < len {
         // Nothing of the old contents is needed: a fresh one spares the copy.
         *buffer = vec![0.0; len];
@@ -189,7 +227,25 @@ fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, Model
         rest = after;
         read(span, into)?;
     }
-    Ok(PackedMatrix::pack(&buffer[..len], fill.rows, fill.width))
+    Ok(hold.changed(&fill.declared, &buffer[..len]))
+}
+
+/// Bytes and scales as the file has them: nothing is rounded again.
+fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
+    let param = fill.declared.param;
+    let (mut bytes, mut scales) = (vec![0; fill.len()], vec![0.0; param.rows]);
+    let (mut of_bytes, mut of_scales) = (&mut bytes[..], &mut scales[..]);
+    for Span { place, tensor, scales, first, len } in &fill.pieces {
+        let Some(scales) = scales else { continue };
+        let (into, rest) = of_bytes.split_at_mut(*len);
+        of_bytes = rest;
+        rows::read(tensor, place, *first, into)?;
+        let (into, rest) = of_scales.split_at_mut(len / param.width);
+        of_scales = rest;
+        scales.read(first / param.width, into)?;
+        scales.check_reach(tensor, place, into)?;
+    }
+    Ok(Stored::of_bytes(&fill.declared, bytes, scales))
 }
 
 /// Read, widen and check in steps that stay in the cache.
@@ -242,8 +298,19 @@ impl Task<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Read { into, .. } => into.len(),
-            Self::Pack { fill, .. } => fill.rows * fill.width,
+            Self::Change { fill, .. } => fill.len(),
         }
+    }
+}
+
+impl Fill {
+    fn len(&self) -> usize {
+        self.declared.param.len()
+    }
+
+    /// Whether all its values are bytes in their file.
+    fn is_bytes(&self) -> bool {
+        self.pieces.iter().all(|span| span.scales.is_some())
     }
 }
 

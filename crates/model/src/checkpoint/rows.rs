@@ -80,6 +80,22 @@ impl Scales {
         }
     }
 
+    /// Refuses scales with which a byte could stand for an infinity.
+    pub(crate) fn check_reach(
+        &self,
+        tensor: &str,
+        place: &Place,
+        scales: &[f32],
+    ) -> Result<(), ModelError> {
+        match scales.iter().all(|scale| (scale * f32::from(i8::MAX)).is_finite()) {
+            true => Ok(()),
+            false => {
+                let (path, tensor) = (place.file.shown.clone(), tensor.to_owned());
+                Err(ModelError::NotFinite { path, tensor })
+            }
+        }
+    }
+
     /// Values from `first` on, widened: `bytes` are as many as `into`.
     pub(crate) fn widen(
         &self,

@@ -6,8 +6,8 @@ use contexture_nn::{Stored, Weights};
 
 use super::info::ModelInfo;
 use super::model::{Model, Parts, Source, override_pooling, wanted};
-use super::options::OpenOptions;
-use super::plan::{Spelling, fresh, packed};
+use super::options::{OpenOptions, WeightType};
+use super::plan::{Spelling, fresh};
 use crate::ModelError;
 use crate::checkpoint::hdf5::Hdf5;
 use crate::families::elmo::{self, ElmoFiles};
@@ -43,6 +43,7 @@ impl Model {
             begin.0 && name.starts_with("language.") || begin.1 && name.starts_with("classifier.")
         };
         let declared = &parts.declaration.params;
+        let hold = options.hold(WeightType::F32);
         let mut read = Vec::with_capacity(declared.len());
         let shown = files.options.path().display().to_string();
         let unknown = elmo::values(
@@ -51,17 +52,14 @@ impl Model {
             &shown,
             |name| !is_fresh(name),
             |of, values| {
-                read.push(match options.pack && of.role.is_matrix() {
-                    true => packed(values, of, true),
-                    false => Stored::Plain(values),
-                });
+                read.push(hold.of(of, values));
             },
         )?;
         let seed = options.add_heads.as_ref().map_or(0, |add| add.seed);
         let mut afresh = fresh(declared.iter().filter(|of| is_fresh(&of.name)), seed).into_iter();
         let mut read = read.into_iter();
         let next = |of: &contexture_nn::Declared| match is_fresh(&of.name) {
-            true => afresh.next().map(|values| packed(values, of, options.pack)),
+            true => afresh.next().map(|values| hold.of(of, values)),
             false => read.next(),
         };
         let stored: Vec<Stored> = declared.iter().filter_map(next).collect();

@@ -12,4 +12,4 @@ mod write;
 pub use head::Head;
 pub use info::ModelInfo;
 pub use model::Model;
-pub use options::{AddHeads, NewModel, OpenOptions};
+pub use options::{AddHeads, NewModel, OpenOptions, WeightType};

@@ -79,7 +79,8 @@ impl Model {
         };
         let mut plan =
             Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
-        let stored = plan.fill(&parts.declaration, options.pack, options.threads.max(1), seed)?;
+        let hold = options.hold(plan.weight_type());
+        let stored = plan.fill(&parts.declaration, hold, options.threads.max(1), seed)?;
         let weights = Arc::new(Weights::new(parts.declaration, stored));
         let info =
             describe(&folder, family, &settings, &parts.head, &modules, &config, &plan, &weights);

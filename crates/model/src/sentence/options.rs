@@ -4,8 +4,18 @@ use contexture_nn::ops::Pooling;
 use serde::{Deserialize, Serialize};
 
 use crate::architectures::EncoderSettings;
+use crate::checkpoint::load::Hold;
 use crate::folder::{ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, LanguageHeadSettings};
+
+/// The numbers in which an opened model's weights are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightType {
+    /// 32-bit floats.
+    F32,
+    /// Matrices and tables as signed bytes with a scale for each row, and products of bytes.
+    Int8,
+}
 
 /// How to open a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +24,9 @@ pub struct OpenOptions {
     pub threads: usize,
     /// Whether matrices are packed for inference; training needs them plain.
     pub pack: bool,
+    /// The numbers in which weights are held; `None`: bytes where the folder's are bytes, else floats.
+    /// Plain matrices are always floats.
+    pub weights: Option<WeightType>,
     /// Ways of pooling to use in place of the folder's.
     pub pooling: Option<Vec<Pooling>>,
     /// Whether the encoder is blind to where tokens stand: for the law that permuting tokens then
@@ -37,12 +50,24 @@ impl Default for OpenOptions {
         Self {
             threads,
             pack: true,
+            weights: None,
             pooling: None,
             without_positions: false,
             heads: false,
             without_heads: false,
             add_heads: None,
             dropout: 0.0,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// How parameters are held, where the folder holds them in numbers of this type.
+    pub(super) fn hold(&self, stored: WeightType) -> Hold {
+        match (self.pack, self.weights.unwrap_or(stored)) {
+            (false, _) => Hold::Plain,
+            (true, WeightType::F32) => Hold::Packed,
+            (true, WeightType::Int8) => Hold::Bytes,
         }
     }
 }

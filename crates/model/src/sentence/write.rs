@@ -19,8 +19,6 @@ use crate::heads::{ClassifierSettings, Level};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
-/// Where transformers looks for a format; it refuses those that it does not know.
-const QUANTISATION: &str = "quantization_config";
 
 impl Model {
     /// Writes a folder that holds `weights` (plain, of this model's declaration) under the
@@ -104,12 +102,7 @@ impl Model {
         }
         config.remove(HEADS_KEY);
         self.describe_heads(&mut config);
-        config.remove(QUANTISATION);
-        if format == WeightFormat::I8 {
-            let note = "scale for each row; opened by Contexture";
-            let method = json!({"quant_method": "contexture-int8-rows", "note": note});
-            config.insert(QUANTISATION.into(), method);
-        }
+        state_format(&mut config, format);
         if config == written { Ok(()) } else { put(path, &Value::Object(config)) }
     }
 
@@ -187,6 +180,24 @@ impl Model {
             let heads = tidy(json!(Heads { language, classifier }));
             config.insert(HEADS_KEY.into(), heads);
         }
+    }
+}
+
+/// Whether weights are bytes, in the words of transformers, which then refuses to run them: its
+/// classes have no weights of `int8`, and it says that it does not know the method. Halves are to be
+/// widened, not computed with.
+fn state_format(config: &mut Map<String, Value>, format: WeightFormat) {
+    const METHOD: &str = "quantization_config";
+    let bytes = format == WeightFormat::I8;
+    config.remove(METHOD);
+    if bytes {
+        config.insert(METHOD.into(), json!({"quant_method": "contexture-int8-rows"}));
+    }
+    // The older spelling is read by all versions.
+    let stated = config.remove("dtype").is_some() | config.contains_key("torch_dtype");
+    if stated || format != WeightFormat::F32 {
+        let number = if bytes { "int8" } else { "float32" };
+        config.insert("torch_dtype".into(), number.into());
     }
 }
 
