@@ -158,10 +158,9 @@ fn halves_are_rounded_and_what_does_not_fit_is_refused() {
     assert_eq!(opened.info().precisions, ["F16"]);
 
     let mut weights = Model::create(&new(), 8).unwrap().take_weights();
-    let large = Arc::get_mut(&mut weights).unwrap();
-    let param = large.declaration().params[0].param;
-    large.plain_mut(param)[3] = 70_000.0;
-    let error = model.write_as(folder.path(), large, WeightFormat::F16).unwrap_err();
+    let param = weights.declaration().params[0].param;
+    Arc::get_mut(&mut weights).unwrap().plain_mut(param)[3] = 70_000.0;
+    let error = model.write_as(folder.path(), &weights, WeightFormat::F16).unwrap_err();
     let said = error.to_string();
     assert!(matches!(error, ModelError::TensorEntry { .. }), "{said}");
     assert!(said.contains("70000 does not fit F16") && said.contains("word_embeddings"), "{said}");

@@ -4,7 +4,7 @@
 //! into a buffer that a thread reuses and packed from there while it is still in the cache.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::PackedMatrix;
 use contexture_nn::{Declared, Role, Stored};
@@ -13,7 +13,7 @@ use safetensors::Dtype;
 
 use super::files::{Place, Tensors};
 use super::names::{Dialect, Piece, pieces_of, stored_name};
-use super::rows::{self, Scales};
+use super::rows::ByteRows;
 use crate::ModelError;
 
 /// Where one parameter's values come from: equal pieces of rows, one after the other.
@@ -67,7 +67,7 @@ struct Span {
     place: Place,
     tensor: String,
     /// Where the values are bytes.
-    scales: Option<Scales>,
+    bytes: Option<Arc<ByteRows>>,
     first: usize,
     len: usize,
 }
@@ -98,11 +98,10 @@ pub(crate) fn plan(
         };
         let place = tensors.places[&stored].clone();
         check(&stored, &place, &expected)?;
-        let scales = Scales::find(&stored, &place, tensors)?;
-        read.extend(scales.iter().map(|scales| scales.tensor().to_owned()));
+        let bytes = ByteRows::find(&stored, &place, tensors, declared.role, read)?.map(Arc::new);
         read.insert(stored.clone());
         let len = if vector { share } else { share * declared.param.width };
-        spans.push(Span { place, tensor: stored, scales, first: part * len, len });
+        spans.push(Span { place, tensor: stored, bytes, first: part * len, len });
     }
     Ok(Fill { declared: declared.clone(), pieces: spans })
 }
@@ -235,17 +234,39 @@ fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
     let param = fill.declared.param;
     let (mut bytes, mut scales) = (vec![0; fill.len()], vec![0.0; param.rows]);
     let (mut of_bytes, mut of_scales) = (&mut bytes[..], &mut scales[..]);
-    for Span { place, tensor, scales, first, len } in &fill.pieces {
-        let Some(scales) = scales else { continue };
-        let (into, rest) = of_bytes.split_at_mut(*len);
+    let mut apart: Vec<Vec<f32>> = Vec::new();
+    let mut columns: Option<&[u32]> = None;
+    for span in &fill.pieces {
+        let Some(rows) = &span.bytes else { continue };
+        let (into, rest) = of_bytes.split_at_mut(span.len);
         of_bytes = rest;
-        rows::read(tensor, place, *first, into)?;
-        let (into, rest) = of_scales.split_at_mut(len / param.width);
+        rows.read_bytes(span.first, into)?;
+        let (row, count) = (span.first / param.width, span.len / param.width);
+        let (into, rest) = of_scales.split_at_mut(count);
         of_scales = rest;
-        scales.read(first / param.width, into)?;
-        scales.check_reach(tensor, place, into)?;
+        rows.read_scales(row, into)?;
+        let own = *columns.get_or_insert(rows.columns());
+        if own != rows.columns() {
+            let reason = format!(
+                "its columns apart are {:?}, those of `{}` are {own:?}; they are one product",
+                rows.columns(),
+                fill.pieces[0].tensor
+            );
+            return Err(ModelError::tensor(&span.place.file.shown, &span.tensor, reason));
+        }
+        apart.resize_with(own.len(), Vec::new);
+        let values = rows.outliers(row, count)?;
+        for (all, values) in apart.iter_mut().zip(values.chunks_exact(count.max(1))) {
+            all.extend_from_slice(values);
+        }
     }
-    Ok(Stored::of_bytes(&fill.declared, bytes, scales))
+    match Stored::of_bytes(&fill.declared, bytes, scales) {
+        Stored::QuantisedMatrix(matrix) if !apart.is_empty() => {
+            let columns = columns.unwrap_or_default();
+            Ok(Stored::QuantisedMatrix(matrix.with_outliers(columns, &apart.concat())))
+        }
+        stored => Ok(stored),
+    }
 }
 
 /// Read, widen and check in steps that stay in the cache.
@@ -260,10 +281,8 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     for (step, values) in into.chunks_mut(STEP).enumerate() {
         let first = span.first + step * STEP;
         let start = entry.start + (first * size) as u64;
-        if let Some(scales) = &span.scales {
-            let bytes = &mut bytes[..values.len()];
-            rows::read(&span.tensor, &span.place, first, bytes)?;
-            scales.widen(first, bytes, values)?;
+        if let Some(rows) = &span.bytes {
+            rows.widen(first, &mut bytes[..values.len()], values)?;
         } else if size == 2 {
             let halves = &mut halves[..values.len()];
             file.read_at(bytemuck::cast_slice_mut(halves), start)?;
@@ -310,7 +329,7 @@ impl Fill {
 
     /// Whether all its values are bytes in their file.
     fn is_bytes(&self) -> bool {
-        self.pieces.iter().all(|span| span.scales.is_some())
+        self.pieces.iter().all(|span| span.bytes.is_some())
     }
 }
 

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use contexture_kernels::quantised::quantise_rows;
-use contexture_nn::{Role, Weights};
+use contexture_nn::{Param, Role, Weights};
 use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
 
 use super::names::{Dialect, pieces_of};
-use super::rows::SCALE;
+use super::rows::{COLUMNS, OUTLIERS, SCALE};
 use crate::ModelError;
 use crate::folder::Folder;
 
@@ -32,6 +32,8 @@ pub enum WeightFormat {
 struct Plain<'a> {
     shape: Vec<usize>,
     role: Role,
+    /// Columns that stay floats where the rest becomes bytes.
+    outliers: Vec<u32>,
     values: Cow<'a, [f32]>,
 }
 
@@ -45,6 +47,7 @@ enum Values<'a> {
     F32(Cow<'a, [f32]>),
     F16(Vec<half::f16>),
     I8(Vec<i8>),
+    I32(Vec<i32>),
 }
 
 impl Values<'_> {
@@ -53,6 +56,7 @@ impl Values<'_> {
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::F16(values) => bytemuck::cast_slice(values),
             Self::I8(values) => bytemuck::cast_slice(values),
+            Self::I32(values) => bytemuck::cast_slice(values),
         }
     }
 }
@@ -63,6 +67,7 @@ impl View for &Outgoing<'_> {
             Values::F32(_) => Dtype::F32,
             Values::F16(_) => Dtype::F16,
             Values::I8(_) => Dtype::I8,
+            Values::I32(_) => Dtype::I32,
         }
     }
 
@@ -79,17 +84,25 @@ impl View for &Outgoing<'_> {
     }
 }
 
+/// What is written: plain weights, in a format; where that is bytes, `outliers` tells the columns of
+/// a matrix that stay floats.
+pub(crate) struct Source<'a> {
+    pub(crate) weights: &'a Weights,
+    pub(crate) format: WeightFormat,
+    pub(crate) outliers: &'a dyn Fn(Param) -> Vec<u32>,
+}
+
 /// Writes every declared parameter whose name `dialect` knows to `path`. The file appears under
-/// its name only once it is whole. Weights must be plain.
+/// its name only once it is whole.
 pub(crate) fn write(
     path: &Path,
-    weights: &Weights,
+    source: &Source<'_>,
     dialect: &Dialect,
     prefix: &str,
-    format: WeightFormat,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(), ModelError> {
-    let tensors = outgoing(weights, dialect, prefix, wanted);
+    let format = source.format;
+    let tensors = outgoing(source, dialect, prefix, wanted);
     let tensors = converted(path, tensors, format)?;
     let failed = |e: std::io::Error| ModelError::io(path, e);
     let partial = path.with_extension("safetensors.partial");
@@ -108,7 +121,7 @@ fn converted<'a>(
     format: WeightFormat,
 ) -> Result<BTreeMap<String, Outgoing<'a>>, ModelError> {
     let mut converted = BTreeMap::new();
-    for (name, Plain { shape, role, values }) in tensors {
+    for (name, Plain { shape, role, outliers, values }) in tensors {
         let values = match (format, &shape[..]) {
             (WeightFormat::F16, _) => {
                 let mut halves = vec![half::f16::ZERO; values.len()];
@@ -121,6 +134,16 @@ fn converted<'a>(
                 Values::F16(halves)
             }
             (WeightFormat::I8, &[rows, width]) if role.may_be_bytes() => {
+                let mut values = values;
+                if !outliers.is_empty() {
+                    let apart = taken(values.to_mut(), width, &outliers);
+                    let numbers = outliers.iter().map(|column| *column as i32).collect();
+                    let mut add = |end: &str, shape: Vec<usize>, values: Values<'a>| {
+                        converted.insert(format!("{name}{end}"), Outgoing { shape, values });
+                    };
+                    add(COLUMNS, vec![outliers.len()], Values::I32(numbers));
+                    add(OUTLIERS, vec![outliers.len(), rows], Values::F32(apart.into()));
+                }
                 let (bytes, scales) = quantise_rows(&values, rows, width);
                 let scales = Outgoing { shape: vec![rows], values: Values::F32(scales.into()) };
                 converted.insert(format!("{name}{SCALE}"), scales);
@@ -131,6 +154,16 @@ fn converted<'a>(
         converted.insert(name, Outgoing { shape, values });
     }
     Ok(converted)
+}
+
+/// Takes columns out of rows and leaves zeros there: `[columns, rows]`.
+fn taken(values: &mut [f32], width: usize, columns: &[u32]) -> Vec<f32> {
+    let mut taken = Vec::with_capacity(columns.len() * values.len() / width.max(1));
+    for column in columns {
+        let column = values.iter_mut().skip(*column as usize).step_by(width);
+        taken.extend(column.map(std::mem::take));
+    }
+    taken
 }
 
 /// Copies a weight file as it is.
@@ -186,17 +219,22 @@ pub(crate) fn copy_settings(from: &Folder, encoder: &Folder, to: &Path) -> Resul
 }
 
 fn outgoing<'a>(
-    weights: &'a Weights,
+    source: &Source<'a>,
     dialect: &Dialect,
     prefix: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, Plain<'a>> {
     let mut tensors: BTreeMap<String, Plain<'a>> = BTreeMap::new();
+    let weights = source.weights;
     for declared in &weights.declaration().params {
         if !wanted(&declared.name) {
             continue;
         }
         let (role, values) = (declared.role, weights.plain(declared.param));
+        let outliers = match (source.format, role) {
+            (WeightFormat::I8, Role::Matrix) => (source.outliers)(declared.param),
+            _ => Vec::new(),
+        };
         let pieces = pieces_of(dialect, prefix, declared);
         let share = values.len() / pieces.len();
         for (piece, values) in pieces.iter().zip(values.chunks(share)) {
@@ -205,12 +243,14 @@ fn outgoing<'a>(
             let shape =
                 if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
             if piece.parts == 1 {
-                tensors.insert(piece.name.clone(), Plain { shape, role, values: values.into() });
+                let (outliers, values) = (outliers.clone(), values.into());
+                tensors.insert(piece.name.clone(), Plain { shape, role, outliers, values });
                 continue;
             }
             let zeros = || vec![0.0; share * piece.parts].into();
             let whole = tensors.entry(piece.name.clone());
-            let whole = whole.or_insert_with(|| Plain { shape, role, values: zeros() });
+            let outliers = outliers.clone();
+            let whole = whole.or_insert_with(|| Plain { shape, role, outliers, values: zeros() });
             whole.values.to_mut()[piece.part * share..][..share].copy_from_slice(values);
         }
     }

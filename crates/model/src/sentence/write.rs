@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use contexture_nn::Weights;
 use serde_json::{Map, Value, json};
@@ -28,7 +29,8 @@ impl Model {
     /// Errors: what the system says, with the file. The weights appear under their name only once
     /// they are whole.
     pub fn write(&self, folder: &Path, weights: &Weights) -> Result<(), ModelError> {
-        self.write_as(folder, weights, WeightFormat::F32)
+        let outliers = &|_| Vec::new();
+        self.write_from(folder, &write::Source { weights, format: WeightFormat::F32, outliers })
     }
 
     /// As [`Model::write`], with weights in the given format. Where the model was opened from bytes
@@ -36,9 +38,15 @@ impl Model {
     pub fn write_as(
         &self,
         folder: &Path,
-        weights: &Weights,
+        weights: &Arc<Weights>,
         format: WeightFormat,
     ) -> Result<(), ModelError> {
+        let outliers = &|_| Vec::new();
+        self.write_from(folder, &write::Source { weights, format, outliers })
+    }
+
+    fn write_from(&self, folder: &Path, from: &write::Source<'_>) -> Result<(), ModelError> {
+        let format = from.format;
         fs::create_dir_all(folder).map_err(|e| ModelError::io(folder, e))?;
         let encoder = match &self.source {
             // It becomes a model of Contexture's own family.
@@ -67,12 +75,12 @@ impl Model {
         let spelling = if has_heads { self.spelling.with_heads() } else { self.spelling };
         let own = |name: &str| !name.starts_with("head.");
         let path = encoder.join(WEIGHTS);
-        write::write(&path, weights, spelling.dialect, spelling.prefix, format, own)?;
+        write::write(&path, from, spelling.dialect, spelling.prefix, own)?;
         for (index, module) in self.head.settings().modules.iter().enumerate() {
             let ModuleSettings::Dense { path, .. } = module else { continue };
             let prefix = format!("head.{index}.");
             let path = folder.join(path).join(WEIGHTS);
-            write::write(&path, weights, &DENSE, "", format, |name| name.starts_with(&prefix))?;
+            write::write(&path, from, &DENSE, "", |name| name.starts_with(&prefix))?;
         }
         Ok(())
     }

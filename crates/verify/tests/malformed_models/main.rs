@@ -65,6 +65,7 @@ fn malformed_folders_are_refused_by_name() {
         weights::entries,
         weights::tensors,
         weights::bytes,
+        weights::columns_apart,
         weights::shards,
         settings::sizes,
         settings::values,
@@ -113,6 +114,7 @@ fn what_is_merely_unusual_is_accepted() {
     let unusual = [
         ("matrices and tables as bytes", Tiny::bytes()),
         ("rows of zeros as bytes", zero),
+        ("columns apart", Tiny::apart("encoder.layer.0.output.dense.weight")),
         ("no modules.json", {
             let mut tiny = Tiny::bert();
             tiny.files.clear();
@@ -154,7 +156,8 @@ fn mutants_of_a_folder_never_panic() {
 /// Scales and bytes are damaged too, not the header only.
 #[test]
 fn mutants_of_a_folder_of_bytes_never_panic() {
-    mutants(&Tiny::bytes(), 2000, usize::MAX);
+    mutants(&Tiny::bytes(), 1500, usize::MAX);
+    mutants(&Tiny::apart("encoder.layer.0.intermediate.dense.weight"), 1500, usize::MAX);
 }
 
 /// Damages a folder's files one at a time, the weight file up to byte `most`.

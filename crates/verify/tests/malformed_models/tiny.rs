@@ -115,6 +115,26 @@ impl Tiny {
         tiny
     }
 
+    /// The model of bytes with columns 2 and 0 of one product apart.
+    pub(crate) fn apart(name: &str) -> Self {
+        let mut tiny = Self::bytes();
+        let t = tiny.tensor(name);
+        let (rows, width) = (t.shape[0], t.shape[1]);
+        for row in t.bytes.chunks_mut(width) {
+            (row[0], row[2]) = (0, 0);
+        }
+        let columns = [2i32, 0].iter().flat_map(|column| column.to_le_bytes()).collect();
+        let (of_columns, values) = (format!("{name}.columns"), format!("{name}.outliers"));
+        tiny.tensors.push(Tensor {
+            name: of_columns,
+            dtype: "I32",
+            shape: vec![2],
+            bytes: columns,
+        });
+        tiny.tensors.push(tensor(&values, &[2, rows]));
+        tiny
+    }
+
     pub(crate) fn entries(&self) -> Vec<(String, Value)> {
         let mut at = 0;
         let entry = |t: &Tensor| {

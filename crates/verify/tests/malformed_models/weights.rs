@@ -222,6 +222,53 @@ pub(crate) fn bytes(cases: &mut Cases) {
     }
 }
 
+/// Columns of a matrix of bytes that are floats.
+pub(crate) fn columns_apart(cases: &mut Cases) {
+    const OUT: &str = "encoder.layer.1.attention.output.dense.weight";
+    let (columns, outliers) = (format!("{OUT}.columns"), format!("{OUT}.outliers"));
+    for (gone, there) in [(&columns, &outliers), (&outliers, &columns)] {
+        let mut half = Tiny::apart(OUT);
+        half.tensors.retain(|other| other.name != *gone);
+        let words = [FILE, &format!("`{gone}` is missing"), OUT];
+        cases.tiny(format!("only {there}"), "MissingTensor", &words, half);
+    }
+    for (what, numbers) in [("beyond", [4, 0]), ("negative", [-1, 0]), ("twice", [2, 2])] {
+        let mut wrong = Tiny::apart(OUT);
+        wrong.tensor(&columns).bytes = numbers.iter().flat_map(|n: &i32| n.to_le_bytes()).collect();
+        let found = format!("column {}", numbers[0]);
+        cases.tiny(format!("a column {what}"), "TensorEntry", &[FILE, &columns, &found], wrong);
+    }
+    let mut flat = Tiny::apart(OUT);
+    flat.tensor(&columns).shape = vec![1, 2];
+    cases.tiny("columns as rows", "Shape", &[FILE, &columns], flat);
+    let mut long = Tiny::apart(OUT);
+    let t = long.tensor(&columns);
+    (t.shape, t.bytes) = (vec![5], vec![0; 20]);
+    *long.tensor(&outliers) = tensor(&outliers, &[5, 4]);
+    cases.tiny("more columns than there are", "TensorEntry", &[FILE, &columns, "5 columns"], long);
+    let mut turned = Tiny::apart(OUT);
+    turned.tensor(&outliers).shape = vec![4, 2];
+    cases.tiny("outliers on their side", "Shape", &[FILE, &outliers, "[2, 4]", "[4, 2]"], turned);
+    for (name, dtype, expected) in [(&columns, "F32", "I32"), (&outliers, "I32", "F32")] {
+        let mut other = Tiny::apart(OUT);
+        other.tensor(name).dtype = dtype;
+        let words = [FILE, name, dtype, expected];
+        cases.tiny(format!("{name} is {dtype}"), "TensorEntry", &words, other);
+    }
+    let mut infinite = Tiny::apart(OUT);
+    infinite.tensor(&outliers).bytes[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    cases.tiny("an infinite outlier", "NotFinite", &[FILE, &outliers], infinite);
+    let mut filled = Tiny::apart(OUT);
+    filled.tensor(OUT).bytes[4 + 2] = 1;
+    cases.tiny("bytes where a column is apart", "TensorEntry", &[FILE, OUT, "column 2"], filled);
+    let table = Tiny::apart(WORDS);
+    let words = [FILE, &format!("{WORDS}.columns"), "product"];
+    cases.tiny("columns apart in a table", "TensorEntry", &words, table);
+    let key = Tiny::apart("encoder.layer.1.attention.self.key.weight");
+    let words = [FILE, "attention.self.key.weight", "one product"];
+    cases.tiny("parts of a product with other columns", "TensorEntry", &words, key);
+}
+
 pub(crate) fn shards(cases: &mut Cases) {
     const INDEX: &str = "model.safetensors.index.json";
     let mut add = |name: &str, variant: &'static str, words: &[&str], index: &str| {
