@@ -65,7 +65,7 @@ pub use contexture_engine::quantize;
 pub use contexture_engine::{
     DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Info, Input, Isa, Layer,
     Levels, Next, OpenOptions, Overflow, Pooling, Positions, Record, Span, Tokenizer, Unit, Vector,
-    cosine,
+    WeightType, cosine,
 };
 
 /// Finds models on this machine and fetches them: cache, archives, the Hugging Face Hub, packages.

@@ -17,7 +17,7 @@ mod record;
 mod stream;
 
 pub use contexture_kernels::isa::Isa;
-pub use contexture_model::positions;
+pub use contexture_model::{WeightType, positions};
 pub use contexture_text::{Encoding, Overflow, Tokenizer};
 pub use embedder::{Embedder, Input, Next, OpenOptions, Positions};
 pub use error::EngineError;

@@ -117,6 +117,7 @@ impl Likelihood<'static> {
         let settings = contexture_model::OpenOptions {
             threads,
             without_positions: options.positions == Positions::None,
+            weights: options.weights,
             heads: true,
             ..contexture_model::OpenOptions::default()
         };

@@ -16,4 +16,4 @@ pub mod positions;
 pub mod sentence;
 
 pub use error::ModelError;
-pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions};
+pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions, WeightType};

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use contexture_kernels::gemm::PackedMatrix;
+use contexture_kernels::quantised::{QuantisedTable, quantise_rows_into};
 use contexture_nn::{Declared, Role, Stored};
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
@@ -85,10 +86,43 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
     }
 }
 
+/// How parameters are to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are, to be trained.
+    Plain,
+    /// Matrices packed.
+    Packed,
+    /// On the way to bytes: tables already are, matrices wait as they are for their inputs to be
+    /// measured, and what must stay f32 is packed.
+    Bytes,
+}
+
+/// How one parameter is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Plain,
+    Packed,
+    Bytes,
+}
+
+impl Form {
+    pub(crate) fn of(self, role: Role) -> Held {
+        match (self, role) {
+            (Self::Packed, Role::Matrix | Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::Table) => Held::Bytes,
+            _ => Held::Plain,
+        }
+    }
+}
+
 /// One thing for a thread to do.
 enum Task<'a> {
     /// Read into place.
     Read { into: &'a mut [f32], span: Span },
+    /// Read and quantise rows.
+    Quantise { bytes: &'a mut [i8], scales: &'a mut [f32], span: Span },
     /// Read and pack.
     Pack { index: usize, fill: &'a Fill },
 }
@@ -96,19 +130,35 @@ enum Task<'a> {
 /// Small enough that the threads finish together, large enough that a read is worth its call.
 const CHUNK: usize = 1 << 20;
 
-/// Reads all parameters, with matrices packed for products where `pack`.
-pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Stored>, ModelError> {
-    let packs = |fill: &Fill| pack && fill.role.is_matrix();
-    let mut plain: Vec<Vec<f32>> = fills
-        .iter()
-        .map(|fill| if packs(fill) { Vec::new() } else { vec![0.0; fill.rows * fill.width] })
-        .collect();
+/// Where parameters are read to, but for those that are packed.
+#[derive(Default)]
+struct Memory {
+    values: Vec<f32>,
+    bytes: Vec<i8>,
+    scales: Vec<f32>,
+}
+
+/// Reads all parameters to how `form` holds them.
+///
+/// A tensor of bytes with a scale a row, once the format has such, belongs here: its `Held::Bytes`
+/// is read to where it stays without a detour.
+pub(crate) fn fill(fills: &[Fill], form: Form, threads: usize) -> Result<Vec<Stored>, ModelError> {
+    let memory = |fill: &Fill| match form.of(fill.role) {
+        Held::Plain => Memory { values: vec![0.0; fill.rows * fill.width], ..Memory::default() },
+        Held::Packed => Memory::default(),
+        Held::Bytes => Memory {
+            bytes: vec![0; fill.rows * fill.width],
+            scales: vec![0.0; fill.rows],
+            ..Memory::default()
+        },
+    };
+    let mut memories: Vec<Memory> = fills.iter().map(memory).collect();
     let mut tasks = Vec::new();
-    for ((index, fill), values) in fills.iter().enumerate().zip(&mut plain) {
-        if packs(fill) {
-            tasks.push(Task::Pack { index, fill });
-        } else {
-            split(fill, values, &mut tasks);
+    for ((index, fill), memory) in fills.iter().enumerate().zip(&mut memories) {
+        match form.of(fill.role) {
+            Held::Plain => split(fill, &mut memory.values, &mut tasks),
+            Held::Packed => tasks.push(Task::Pack { index, fill }),
+            Held::Bytes => split_rows(fill, memory, &mut tasks),
         }
     }
     // The longest first, so that no thread is left with a long one at the end. Taken from the back.
@@ -116,11 +166,36 @@ pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Sto
     let total: usize = tasks.iter().map(Task::len).sum();
     let threads = threads.clamp(1, total / CHUNK + 1);
     let packed = run(tasks, threads)?;
-    let mut stored: Vec<Stored> = plain.into_iter().map(Stored::Plain).collect();
+    let of = |(fill, memory): (&Fill, Memory)| match form.of(fill.role) {
+        Held::Bytes => {
+            let table = QuantisedTable::new(memory.bytes, memory.scales, fill.width);
+            Stored::QuantisedTable(table)
+        }
+        _ => Stored::Plain(memory.values),
+    };
+    let mut stored: Vec<Stored> = fills.iter().zip(memories).map(of).collect();
     for (index, matrix) in packed {
         stored[index] = Stored::Packed(matrix);
     }
     Ok(stored)
+}
+
+/// Whole rows, so that each is quantised by one thread.
+fn split_rows<'a>(fill: &Fill, memory: &'a mut Memory, tasks: &mut Vec<Task<'a>>) {
+    let step = (CHUNK / fill.width.max(1)).max(1);
+    let (mut bytes, mut scales) = (&mut memory.bytes[..], &mut memory.scales[..]);
+    for span in &fill.pieces {
+        let rows = span.len / fill.width.max(1);
+        for row in (0..rows).step_by(step) {
+            let count = (rows - row).min(step);
+            let (own, rest) = std::mem::take(&mut bytes).split_at_mut(count * fill.width);
+            let (own_scales, rest_scales) = std::mem::take(&mut scales).split_at_mut(count);
+            (bytes, scales) = (rest, rest_scales);
+            let (first, len) = (span.first + row * fill.width, own.len());
+            let span = Span { first, len, ..span.clone() };
+            tasks.push(Task::Quantise { bytes: own, scales: own_scales, span });
+        }
+    }
 }
 
 fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
@@ -149,6 +224,12 @@ fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
         while let Some(task) = next() {
             match task {
                 Task::Read { into, span } => read(&span, into)?,
+                Task::Quantise { bytes, scales, span } => {
+                    let width = span.len / scales.len().max(1);
+                    let values = grown(&mut buffer, span.len);
+                    read(&span, values)?;
+                    quantise_rows_into(values, width, bytes, scales);
+                }
                 Task::Pack { index, fill } => packed.push((index, read_packed(fill, &mut buffer)?)),
             }
         }
@@ -171,19 +252,25 @@ fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
     })
 }
 
-fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
-    let len = fill.rows * fill.width;
+/// The first `len` values of a buffer that grows where needed.
+fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         // Nothing of the old contents is needed: a fresh one spares the copy.
         *buffer = vec![0.0; len];
     }
-    let mut rest = &mut buffer[..len];
+    &mut buffer[..len]
+}
+
+fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
+    let len = fill.rows * fill.width;
+    let values = grown(buffer, len);
+    let mut rest = &mut *values;
     for span in &fill.pieces {
         let (into, after) = rest.split_at_mut(span.len);
         rest = after;
         read(span, into)?;
     }
-    Ok(PackedMatrix::pack(&buffer[..len], fill.rows, fill.width))
+    Ok(PackedMatrix::pack(values, fill.rows, fill.width))
 }
 
 /// Read, widen and check in steps that stay in the cache.
@@ -229,6 +316,7 @@ impl Task<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Read { into, .. } => into.len(),
+            Self::Quantise { bytes, .. } => bytes.len(),
             Self::Pack { fill, .. } => fill.rows * fill.width,
         }
     }
