@@ -35,17 +35,17 @@ pub enum Positions {
 pub struct OpenOptions {
     /// Threads to compute with; 0: as many as this process may use.
     pub threads: usize,
-    /// The numbers to compute with; `None`: bytes where the model's folder holds bytes, else floats.
-    pub weights: Option<WeightType>,
     /// Whether a model that is not cached is fetched.
     pub pull: bool,
     /// Whether the model may know where a token stands.
     pub positions: Positions,
+    /// The numbers to compute products with; `None`: as the model stores them.
+    pub weights: Option<WeightType>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { threads: 0, weights: None, pull: true, positions: Positions::default() }
+        Self { threads: 0, pull: true, positions: Positions::default(), weights: None }
     }
 }
 
@@ -147,8 +147,8 @@ impl Embedder {
         };
         let settings = contexture_model::OpenOptions {
             threads,
-            weights: options.weights,
             without_positions: options.positions == Positions::None,
+            weights: options.weights,
             ..contexture_model::OpenOptions::default()
         };
         let (tokenizer, model) = open_both(folder, &settings)?;
@@ -371,6 +371,7 @@ impl Embedder {
             max_length: self.max_length(),
             tokenizer: tokenizer.kind(),
             tokens_known: tokenizer.vocabulary_size(),
+            weights: numbers(model),
             instructions: Isa::current().name(),
             sha256: sha256.into_iter().map(|(_, digest)| digest).collect(),
         })
@@ -388,6 +389,23 @@ impl Embedder {
     fn plan(&self, options: &EmbedOptions) -> Result<Plan, EngineError> {
         Plan::new(&self.shared.model, &self.shared.tokenizer, options)
     }
+}
+
+/// The numbers that a model computes with, in words.
+fn numbers(model: &Model) -> String {
+    let (bytes, floats) = model.weights().count_by_type();
+    if bytes == 0 {
+        return WeightType::F32.name().into();
+    }
+    let share = 100.0 * bytes as f64 / model.info().parameters.max(1) as f64;
+    let exact = match model.info().lstm.is_some() || model.info().characters.is_some() {
+        true => "recurrences, convolutions, norms, biases, columns of outliers",
+        false => "norms, biases, columns of outliers",
+    };
+    format!(
+        "{} ({share:.1} % of the parameters); f32: {floats} values ({exact})",
+        WeightType::Int8.name()
+    )
 }
 
 impl std::fmt::Debug for Embedder {

@@ -122,8 +122,8 @@ impl Likelihood<'static> {
         };
         let settings = contexture_model::OpenOptions {
             threads,
-            weights: options.weights,
             without_positions: options.positions == Positions::None,
+            weights: options.weights,
             heads: true,
             ..contexture_model::OpenOptions::default()
         };

@@ -10,7 +10,7 @@ use contexture_model::architectures::{EncoderSettings, Sizes};
 use contexture_model::folder::{Folder, ModuleSettings, SentenceSettings};
 use contexture_model::heads::LanguageHeadSettings;
 use contexture_model::positions::PositionSettings;
-use contexture_model::{Model, ModelError, NewModel, OpenOptions, WeightFormat};
+use contexture_model::{Model, ModelError, NewModel, OpenOptions, WeightFormat, WeightType};
 use contexture_nn::ops::Pooling;
 use contexture_nn::{Segments, Session};
 use safetensors::{Dtype, SafeTensors};
@@ -124,11 +124,72 @@ fn widened_bytes_are_what_the_rows_stand_for() {
     let listed = opened.info().precisions.join(" ");
     assert_eq!(listed, "F32 I8");
     // Read in pieces that end within rows, by several threads, packed: the same values.
-    let packed = Model::open(folder.path(), &OpenOptions { threads: 3, ..OpenOptions::default() });
-    let (packed, widened) = (vectors(&packed.unwrap()), vectors(&opened));
-    for (a, b) in packed.iter().zip(&widened) {
-        assert!((a - b).abs() < 0.02, "{a} against {b}");
+    let floats = Some(WeightType::F32);
+    let options = OpenOptions { threads: 3, weights: floats, ..OpenOptions::default() };
+    let packed = Model::open(folder.path(), &options).unwrap();
+    for (a, b) in vectors(&packed).iter().zip(&vectors(&opened)) {
+        assert!((a - b).abs() < 1e-5, "{a} against {b}");
     }
+}
+
+/// A wide model, of whose columns one is far larger than the others behind each norm.
+fn with_outliers() -> (Model, Arc<contexture_nn::Weights>) {
+    let sizes = Sizes { hidden: 96, heads: 2, inner: 144, ..SIZES };
+    let wide =
+        EncoderSettings { positions: new().settings.positions, ..EncoderSettings::plain(sizes) };
+    let wide = EncoderSettings { token_types: 2, maximum_tokens: Some(12), ..wide };
+    let head = vec![ModuleSettings::Pool { pooling: vec![Pooling::Mean], include_prompt: true }];
+    let mut model =
+        Model::create(&NewModel { settings: wide, head, language: None, ..new() }, 4).unwrap();
+    let mut weights = model.take_weights();
+    let held = Arc::get_mut(&mut weights).unwrap();
+    let norms = held.declaration().params.clone();
+    for norm in norms.iter().filter(|d| d.name.ends_with("norm.weight")) {
+        held.plain_mut(norm.param)[17] = 40.0;
+    }
+    model.set_weights(weights.clone());
+    (model, weights)
+}
+
+#[test]
+fn bytes_are_those_that_opening_makes() {
+    let (model, weights) = with_outliers();
+    let (floats, bytes) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    model.write(floats.path(), &weights).unwrap();
+    model.write_as(bytes.path(), &weights, WeightFormat::I8).unwrap();
+    let file = std::fs::read(bytes.path().join(FILES[0])).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let apart = tensors.names().into_iter().filter(|name| name.ends_with(".columns")).count();
+    assert!(apart >= 4, "{apart} matrices with columns apart");
+    for threads in [1, 3] {
+        let options = OpenOptions { threads, ..OpenOptions::default() };
+        let stored = Model::open(bytes.path(), &options).unwrap();
+        let options = OpenOptions { weights: Some(WeightType::Int8), ..options };
+        let made = Model::open(floats.path(), &options).unwrap();
+        assert_eq!(vectors(&stored), vectors(&made), "{threads} threads");
+        let exact = vectors(&model);
+        assert_ne!(vectors(&stored), exact);
+        for (a, b) in vectors(&stored).iter().zip(&exact) {
+            assert!((a - b).abs() < 0.3, "{a} against {b}");
+        }
+    }
+}
+
+#[test]
+fn columns_apart_are_widened_as_they_were() {
+    let (model, weights) = with_outliers();
+    let folder = tempfile::tempdir().unwrap();
+    model.write_as(folder.path(), &weights, WeightFormat::I8).unwrap();
+    let (before, after) = (values(&model), values(&Model::open(folder.path(), &plain()).unwrap()));
+    let name = "layers.1.attention.qkv.weight";
+    let mut exact = 0;
+    for (row, (a, b)) in before[name].chunks(96).zip(after[name].chunks(96)).enumerate() {
+        exact += usize::from(a[17] == b[17]);
+        let most = a.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= most / 127.0 * 0.501;
+        assert!(a.iter().zip(b).all(near), "row {row}");
+    }
+    assert_eq!(exact, 3 * 96);
 }
 
 #[test]

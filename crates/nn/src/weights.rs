@@ -3,7 +3,7 @@
 use contexture_kernels::gemm::PackedMatrix;
 use contexture_kernels::quantised::{QuantisedMatrix, QuantisedTable, quantise_rows};
 
-use crate::{Declaration, Declared, Initial, Param, Role};
+use crate::{Declaration, Declared, Initial, Param, Role, Spreads};
 
 /// How one parameter is held.
 #[derive(Debug)]
@@ -87,12 +87,15 @@ impl Weights {
     }
 
     /// The same values for inference with bytes: every plain [`Role::Matrix`] and [`Role::Table`]
-    /// quantised row by row, other matrices packed.
-    pub fn quantised(self) -> Self {
+    /// quantised row by row, but for the columns that meet outliers by `spreads`; other matrices
+    /// packed.
+    pub fn quantised(self, spreads: &Spreads) -> Self {
         let Self { declaration, stored } = self;
         let stored = declaration.params.iter().zip(stored).map(|(declared, stored)| {
             match (declared.role.may_be_bytes(), stored) {
-                (true, Stored::Plain(values)) => Stored::quantised(declared, &values),
+                (true, Stored::Plain(values)) => {
+                    Stored::quantised(declared, &values, &spreads.outliers(declared.param))
+                }
                 (_, stored) => stored,
             }
         });
@@ -156,6 +159,19 @@ impl Weights {
         &self.declaration.params[param.index].name
     }
 
+    /// How many values are held as bytes, and how many as f32; columns that meet outliers count as
+    /// both.
+    pub fn count_by_type(&self) -> (usize, usize) {
+        let counted = |stored: &Stored| match stored {
+            Stored::Plain(_) | Stored::Packed(_) => (0, stored.len()),
+            Stored::QuantisedTable(_) => (stored.len(), 0),
+            Stored::QuantisedMatrix(matrix) => {
+                (stored.len(), matrix.outlier_columns().len() * matrix.outputs())
+            }
+        };
+        self.stored.iter().map(counted).fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    }
+
     /// The number of values of all parameters together.
     pub fn count(&self) -> usize {
         self.declaration.params.iter().map(|declared| declared.param.len()).sum()
@@ -163,14 +179,29 @@ impl Weights {
 }
 
 impl Stored {
-    /// Values quantised row by row, as the parameter's role holds bytes.
+    /// Values quantised row by row, as the parameter's role holds bytes; of a matrix, columns that
+    /// meet outliers stay f32.
     ///
     /// # Panics
-    /// Where the role does not.
-    pub fn quantised(declared: &Declared, values: &[f32]) -> Self {
+    /// Where the role holds none.
+    pub fn quantised(declared: &Declared, values: &[f32], outliers: &[u32]) -> Self {
         let Param { rows, width, .. } = declared.param;
-        let (bytes, scales) = quantise_rows(values, rows, width);
-        Self::of_bytes(declared, bytes, scales)
+        if outliers.is_empty() {
+            let (bytes, scales) = quantise_rows(values, rows, width);
+            return Self::of_bytes(declared, bytes, scales);
+        }
+        let (mut rest, mut columns) = (values.to_vec(), Vec::with_capacity(outliers.len() * rows));
+        for column in outliers {
+            let of_rows = (0..rows).map(|row| row * width + *column as usize);
+            columns.extend(of_rows.map(|at| std::mem::take(&mut rest[at])));
+        }
+        let (bytes, scales) = quantise_rows(&rest, rows, width);
+        match Self::of_bytes(declared, bytes, scales) {
+            Self::QuantisedMatrix(matrix) => {
+                Self::QuantisedMatrix(matrix.with_outliers(outliers, &columns))
+            }
+            other => other,
+        }
     }
 
     /// Bytes and scales as they are, as the parameter's role holds them.

@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: ExportArguments) -> Result<()> {
         model: arguments.model.clone(),
         threads: arguments.threads,
         offline: arguments.offline,
+        weights: None,
     };
     let located = model.locate(false)?;
     let options = ExportOptions {

@@ -88,6 +88,7 @@ fn file_rows(info: &Info) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("bytes", format!("{} ({})", grouped(model.bytes), list(&model.precisions))),
         ("licence", model.licence.clone().unwrap_or_else(|| "not stated".into())),
+        ("computed with", info.weights.clone()),
         ("instructions", info.instructions.to_owned()),
     ];
     for (file, digest) in model.weight_files.iter().zip(&info.sha256) {

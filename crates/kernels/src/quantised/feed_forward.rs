@@ -173,21 +173,21 @@ impl Tile<'_> {
         let Self { network, x, row, rows, inner, residual, out } = self;
         let set = network.first.set();
         let (stride, at) = (network.stride(), inner.as_mut_ptr());
-        let (hidden, width) = (network.first.inputs(), network.inner());
+        let hidden = network.first.inputs();
         let first = network.first_epilogue();
         let second = Epilogue { bias: network.second_bias, residual, ..Epilogue::default() };
         let (panels, second_panels) = (0..network.first.panels(), 0..network.second.panels());
         // SAFETY: the shapes were checked by `feed_forward`, and the rows are this tile's own.
         unsafe {
-            Inputs::with(Scratch::Rows, rows, hidden, |bytes| {
-                quantise(set, (x, hidden), (rows, hidden), bytes);
+            Inputs::with(Scratch::Rows, rows, network.first, |bytes| {
+                quantise(network.first, (x, hidden), rows, bytes);
                 run(set, part(network.first, &first, (row, rows), panels, bytes, (at, stride)));
             });
             if network.gated {
                 dispatch_on(set.isa(), Gate { network, at, rows });
             }
-            Inputs::with(Scratch::Rows, rows, width, |bytes| {
-                quantise(set, (at, stride), (rows, width), bytes);
+            Inputs::with(Scratch::Rows, rows, network.second, |bytes| {
+                quantise(network.second, (at, stride), rows, bytes);
                 let out = (out, network.second.outputs());
                 run(set, part(network.second, &second, (row, rows), second_panels, bytes, out));
             });

@@ -58,16 +58,16 @@ pub(crate) unsafe fn linear_strided(
     epilogue: &Epilogue<'_>,
     (out, out_stride): (*mut f32, usize),
 ) {
-    let (inputs, set) = (weights.inputs(), weights.set());
+    let set = weights.set();
     let cut = Cut::choose(rows, weights, pool.threads());
     let (from, to) = (Target(x.cast_mut()), Target(out));
     if cut.groups == 1 {
         return pool.run(cut.row_blocks, &|block| {
             let (row, count) = cut.rows(rows, block);
-            Inputs::with(Scratch::Rows, count, inputs, |x| {
+            Inputs::with(Scratch::Rows, count, weights, |x| {
                 // SAFETY: blocks of rows are disjoint and inside the shapes.
                 unsafe {
-                    quantise(set, (from.at(row * x_stride), x_stride), (count, inputs), x);
+                    quantise(weights, (from.at(row * x_stride), x_stride), count, x);
                     let out = (to.at(row * out_stride), out_stride);
                     let panels = 0..weights.panels();
                     run(set, part(weights, epilogue, (row, count), panels, x, out));
@@ -76,14 +76,14 @@ pub(crate) unsafe fn linear_strided(
         });
     }
     // Tasks that share rows share their bytes.
-    Inputs::with(Scratch::Rows, rows, inputs, |x| {
+    Inputs::with(Scratch::Rows, rows, weights, |x| {
         let step = rows.div_ceil(pool.threads()).max(QUANTISED_ROWS);
         pool.run(rows.div_ceil(step), &|block| {
             let row = block * step;
             // SAFETY: blocks of rows are disjoint and inside the shapes.
             unsafe {
                 let from = (from.at(row * x_stride).cast_const(), x_stride);
-                quantise(set, from, ((rows - row).min(step), inputs), x.from(row));
+                quantise(weights, from, (rows - row).min(step), x.from(row));
             }
         });
         pool.run(cut.row_blocks * cut.groups, &|task| {
@@ -117,6 +117,8 @@ pub(crate) unsafe fn part(
     let first = panels.start * width;
     let columns = weights.columns(panels.start);
     let null = std::ptr::null;
+    let outliers = weights.outliers();
+    let count = outliers.map_or(0, |outliers| outliers.columns.len());
     // SAFETY: all offsets stay inside what the caller promises.
     unsafe {
         Block {
@@ -127,6 +129,8 @@ pub(crate) unsafe fn part(
             scales: columns.scales.as_ptr(),
             sums: columns.sums.as_ptr(),
             scaled_sums: columns.scaled_sums.as_ptr(),
+            outliers: outliers.map_or(null(), |o| o.weights.as_slice()[first * count..].as_ptr()),
+            outlier_count: count,
             columns: (panels.end * width).min(outputs) - first,
             bias: epilogue.bias.map_or(null(), |bias| bias.as_ptr().add(first)),
             activation: epilogue.activation,

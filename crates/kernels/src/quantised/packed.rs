@@ -22,6 +22,16 @@ pub struct QuantisedMatrix {
     inputs: usize,
     set: ByteIsa,
     held: Arc<Held>,
+    outliers: Option<Arc<Outliers>>,
+}
+
+/// Input columns whose weights are f32.
+pub(crate) struct Outliers {
+    pub(crate) columns: Vec<u32>,
+    /// `[inputs]`: no bits for an outlier, all bits for the others.
+    pub(crate) mask: Vec<f32>,
+    /// `[panels, columns, width]`
+    pub(crate) weights: Buffer<f32>,
 }
 
 /// Inputs whose products with the largest bytes add up within 32 bits.
@@ -92,7 +102,48 @@ impl QuantisedMatrix {
             held.scaled_sums.as_mut_slice()[output] = sum as f32 * scales[output];
         }
         held.scales.as_mut_slice()[..outputs].copy_from_slice(scales);
-        Self { outputs, inputs, set, held: Arc::new(held) }
+        Self { outputs, inputs, set, held: Arc::new(held), outliers: None }
+    }
+
+    /// Takes some input columns out of the bytes and keeps their weights as they are, for inputs that
+    /// are far larger in these columns than in others: `values` is `[columns, outputs]`.
+    ///
+    /// # Panics
+    /// Where a column is no input or named twice, or lengths do not fit.
+    pub fn with_outliers(self, columns: &[u32], values: &[f32]) -> Self {
+        let (outputs, inputs, width) = (self.outputs, self.inputs, self.width());
+        assert_eq!(values.len(), columns.len() * outputs, "outliers of [{outputs}, {inputs}]");
+        if columns.is_empty() {
+            return self;
+        }
+        let (mut bytes, scales) = self.unpacked();
+        let mut mask = vec![f32::from_bits(!0); inputs];
+        for column in columns {
+            let column = *column as usize;
+            assert!(mask[column].to_bits() != 0, "outlier {column} is named twice");
+            mask[column] = 0.0;
+            (0..outputs).for_each(|output| bytes[output * inputs + column] = 0);
+        }
+        let packed = Self::pack_for(self.set, &bytes, &scales, outputs, inputs);
+        let mut weights = Buffer::zeroed(self.panels() * columns.len() * width);
+        for (index, values) in values.chunks_exact(outputs.max(1)).enumerate() {
+            for (output, value) in values.iter().enumerate() {
+                let (panel, lane) = (output / width, output % width);
+                weights.as_mut_slice()[(panel * columns.len() + index) * width + lane] = *value;
+            }
+        }
+        let outliers = Some(Arc::new(Outliers { columns: columns.to_vec(), mask, weights }));
+        Self { outliers, ..packed }
+    }
+
+    /// Input columns that are not bytes, where there are such.
+    pub(crate) fn outliers(&self) -> Option<&Outliers> {
+        self.outliers.as_deref()
+    }
+
+    /// The columns that [`QuantisedMatrix::with_outliers`] took out of the bytes.
+    pub fn outlier_columns(&self) -> &[u32] {
+        self.outliers().map_or(&[], |outliers| &outliers.columns)
     }
 
     /// The number of outputs, the width of `y`.

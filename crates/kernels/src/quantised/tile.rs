@@ -1,6 +1,7 @@
-//! The product kernel of bytes: `y[r, c] = scale_r w_c sum_k q[r, k] v[k, c] + offset_r u_c + bias_c`, for
-//! `x = scale_r q + offset_r` and `W = w_c v`, with `u_c = w_c sum_k v[k, c]`, for a tile of at most
-//! `ROWS` rows and one panel of columns, all sums held in registers.
+//! The product kernel of bytes: `y[r, c] = scale_r w_c sum_k q[r, k] v[k, c] + (offset_r u_c + bias_c)
+//! + sum_o x[r, o] W[o, c]`, for `x = scale_r q + offset_r` and `W = w_c v`, with `u_c = w_c sum_k v[k, c]`
+//! and the outliers o, for a tile of at most `ROWS` rows and one panel of columns, all sums held in
+//! registers.
 //!
 //! The form is that of the f32 product's (`gemm/tile.rs`). Sums are exact; the rest of an element is one
 //! chain of f32 operations in a fixed order, so that a row's result does not depend on its neighbours.
@@ -40,6 +41,9 @@ pub(crate) struct Block {
     pub(crate) scaled_sums: *const f32,
     /// Columns from the first panel on; the last panel may be cut.
     pub(crate) columns: usize,
+    /// `[panels, outlier_count, panel width]` from the first panel on, where there are outliers.
+    pub(crate) outliers: *const f32,
+    pub(crate) outlier_count: usize,
     /// `[columns]`, or null.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
@@ -80,6 +84,8 @@ pub(crate) unsafe fn block<B: Bytes>(b: B, block: Block) {
                     scales: block.scales.add(first),
                     sums: block.sums.add(first),
                     scaled_sums: block.scaled_sums.add(first),
+                    outliers: block.outliers.wrapping_add(first * block.outlier_count),
+                    outlier_count: block.outlier_count,
                     bias: if block.bias.is_null() { block.bias } else { block.bias.add(first) },
                 };
                 panel(b, product, area);
@@ -104,6 +110,8 @@ struct Product {
     scales: *const f32,
     sums: *const i32,
     scaled_sums: *const f32,
+    outliers: *const f32,
+    outlier_count: usize,
     bias: *const f32,
 }
 
@@ -186,47 +194,64 @@ unsafe fn tile<B: Bytes, const ROWS: usize, const VECTORS: usize>(b: B, p: Produ
             w = w.add(VECTORS * lanes * GROUP);
             x = x.add(GROUP);
         }
-        unrolled!(r, ROWS, {
-            finish_row::<B, VECTORS>(b, sums[r], p, area, r);
-        });
+        finish::<B, ROWS, VECTORS>(b, sums, p, area);
     }
 }
 
-/// Scales a row's sums, adds offset and bias, and stores them.
+/// Scales the sums, adds offsets, bias and outliers, and stores them.
 ///
 /// # Safety
-/// As [`block`]; `r` is a row of the area.
+/// As [`block`].
 #[inline(always)]
-unsafe fn finish_row<B: Bytes, const VECTORS: usize>(
+unsafe fn finish<B: Bytes, const ROWS: usize, const VECTORS: usize>(
     b: B,
-    sums: [B::I; VECTORS],
+    sums: [[B::I; VECTORS]; ROWS],
     p: Product,
     area: Area,
-    r: usize,
 ) {
-    let (s, lanes) = (b.simd(), <B::S as Simd>::LANES);
+    let (s, lanes) = (b.simd(), const { <B::S as Simd>::LANES });
     let whole = area.columns == VECTORS * lanes;
-    // SAFETY: the row is there, columns' numbers for whole panels, bias for `columns`.
+    let left = |v: usize| area.columns.saturating_sub(v * lanes);
+    let mut y = [[s.splat(0.0); VECTORS]; ROWS];
+    // SAFETY: columns' numbers for whole panels, bias for `columns`, a row's numbers for its
+    // outliers.
     unsafe {
-        let scale = s.splat(*p.x.scales.add(2 * r));
-        let offset = s.splat(*p.x.scales.add(2 * r + 1));
-        for (v, sum) in sums.into_iter().enumerate() {
+        for v in 0..VECTORS {
             let at = v * lanes;
-            let left = area.columns.saturating_sub(at);
-            let bias = p.bias.wrapping_add(at);
-            let constant = match () {
-                _ if p.bias.is_null() => s.splat(0.0),
-                _ if whole => s.load_ptr(bias),
-                _ => s.load_first(bias, left),
+            let bias = match p.bias.is_null() {
+                true => s.splat(0.0),
+                false => s.load_first(p.bias.wrapping_add(at), left(v)),
             };
-            let constant = s.fma(offset, s.load_ptr(p.scaled_sums.add(at)), constant);
-            let y = s.fma(s.mul(b.float(sum), scale), s.load_ptr(p.scales.add(at)), constant);
-            let to = area.at.wrapping_add(r * area.stride + at);
-            if whole {
-                s.store_ptr(y, to);
-            } else {
-                s.store_first(y, to, left);
-            }
+            let (scales, scaled) =
+                (s.load_ptr(p.scales.add(at)), s.load_ptr(p.scaled_sums.add(at)));
+            unrolled!(r, ROWS, {
+                let numbers = p.x.numbers.add(r * p.x.numbers_stride);
+                let constant = s.fma(s.splat(*numbers.add(1)), scaled, bias);
+                let sum = s.mul(b.float(sums[r][v]), s.splat(*numbers));
+                y[r][v] = s.fma(sum, scales, constant);
+            });
         }
+        for outlier in 0..p.outlier_count {
+            let w = p.outliers.add(outlier * VECTORS * lanes);
+            let mut column = [s.splat(0.0); VECTORS];
+            for (v, column) in column.iter_mut().enumerate() {
+                *column = s.load_ptr(w.add(v * lanes));
+            }
+            unrolled!(r, ROWS, {
+                let x = s.splat(*p.x.numbers.add(r * p.x.numbers_stride + 2 + outlier));
+                for v in 0..VECTORS {
+                    y[r][v] = s.fma(x, column[v], y[r][v]);
+                }
+            });
+        }
+        unrolled!(r, ROWS, {
+            for v in 0..VECTORS {
+                let to = area.at.wrapping_add(r * area.stride + v * lanes);
+                match whole {
+                    true => s.store_ptr(y[r][v], to),
+                    false => s.store_first(y[r][v], to, left(v)),
+                }
+            }
+        });
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::PackedMatrix;
+use contexture_kernels::quantised::quantise_rows_into;
 use contexture_nn::{Declared, Role, Stored};
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
@@ -21,44 +22,6 @@ use crate::ModelError;
 pub(crate) struct Fill {
     declared: Declared,
     pieces: Vec<Span>,
-}
-
-/// How parameters are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// As plain floats, which can be trained and written.
-    Plain,
-    /// Matrices packed for products.
-    Packed,
-    /// Matrices and tables as bytes, those packed for products; what may not be bytes as above.
-    Bytes,
-}
-
-impl Hold {
-    /// Whether a parameter of this role is held in another form than it is read in.
-    fn changes(self, role: Role) -> bool {
-        match self {
-            Self::Plain => false,
-            Self::Packed => role.is_matrix(),
-            Self::Bytes => role.is_matrix() || role.may_be_bytes(),
-        }
-    }
-
-    /// Values as a parameter of this kind is held.
-    pub(crate) fn of(self, declared: &Declared, values: Vec<f32>) -> Stored {
-        match self.changes(declared.role) {
-            true => self.changed(declared, &values),
-            false => Stored::Plain(values),
-        }
-    }
-
-    fn changed(self, declared: &Declared, values: &[f32]) -> Stored {
-        let (rows, width) = (declared.param.rows, declared.param.width);
-        match self {
-            Self::Bytes if declared.role.may_be_bytes() => Stored::quantised(declared, values),
-            _ => Stored::Packed(PackedMatrix::pack(values, rows, width)),
-        }
-    }
 }
 
 /// Consecutive values of one tensor.
@@ -125,40 +88,112 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
     }
 }
 
+/// How parameters are to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are, to be trained.
+    Plain,
+    /// Matrices packed.
+    Packed,
+    /// On the way to bytes: tables already are, matrices wait as they are for their inputs to be
+    /// measured, and what must stay f32 is packed.
+    Bytes,
+}
+
+/// How one parameter is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Plain,
+    Packed,
+    Bytes,
+}
+
+impl Form {
+    pub(crate) fn of(self, role: Role) -> Held {
+        match (self, role) {
+            (Self::Packed, Role::Matrix | Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::Table) => Held::Bytes,
+            _ => Held::Plain,
+        }
+    }
+}
+
 /// One thing for a thread to do.
 enum Task<'a> {
     /// Read into place.
     Read { into: &'a mut [f32], span: Span },
-    /// Read, and hold in another form.
-    Change { index: usize, fill: &'a Fill },
+    /// Read and quantise rows.
+    Quantise { bytes: &'a mut [i8], scales: &'a mut [f32], span: Span },
+    /// Read and pack: floats, or bytes as they are.
+    Pack { index: usize, fill: &'a Fill },
 }
 
 /// Small enough that the threads finish together, large enough that a read is worth its call.
 const CHUNK: usize = 1 << 20;
 
-/// Reads all parameters.
-pub(crate) fn fill(fills: &[Fill], hold: Hold, threads: usize) -> Result<Vec<Stored>, ModelError> {
-    let changes = |fill: &Fill| hold.changes(fill.declared.role);
-    let mut plain: Vec<Vec<f32>> =
-        fills.iter().map(|fill| vec![0.0; if changes(fill) { 0 } else { fill.len() }]).collect();
+/// Where parameters are read to, but for those that are packed.
+#[derive(Default)]
+struct Memory {
+    values: Vec<f32>,
+    bytes: Vec<i8>,
+    scales: Vec<f32>,
+}
+
+/// Reads all parameters to how `form` holds them. What the files hold as bytes, and is to be bytes, is
+/// not rounded again: a table is read to where it stays, a matrix is packed.
+pub(crate) fn fill(fills: &[Fill], form: Form, threads: usize) -> Result<Vec<Stored>, ModelError> {
+    let memory = |fill: &Fill| match fill.held(form) {
+        Held::Plain => Memory { values: vec![0.0; fill.len()], ..Memory::default() },
+        Held::Packed => Memory::default(),
+        Held::Bytes => Memory {
+            bytes: vec![0; fill.len()],
+            scales: vec![0.0; fill.declared.param.rows],
+            ..Memory::default()
+        },
+    };
+    let mut memories: Vec<Memory> = fills.iter().map(memory).collect();
     let mut tasks = Vec::new();
-    for ((index, fill), values) in fills.iter().enumerate().zip(&mut plain) {
-        if changes(fill) {
-            tasks.push(Task::Change { index, fill });
-        } else {
-            split(fill, values, &mut tasks);
+    for ((index, fill), memory) in fills.iter().enumerate().zip(&mut memories) {
+        match fill.held(form) {
+            Held::Plain => split(fill, &mut memory.values, &mut tasks),
+            Held::Packed => tasks.push(Task::Pack { index, fill }),
+            Held::Bytes => split_rows(fill, memory, &mut tasks),
         }
     }
     // The longest first, so that no thread is left with a long one at the end. Taken from the back.
     tasks.sort_by_key(Task::len);
     let total: usize = tasks.iter().map(Task::len).sum();
     let threads = threads.clamp(1, total / CHUNK + 1);
-    let changed = run(tasks, hold, threads)?;
-    let mut stored: Vec<Stored> = plain.into_iter().map(Stored::Plain).collect();
-    for (index, values) in changed {
-        stored[index] = values;
+    let packed = run(tasks, form, threads)?;
+    let of = |(fill, memory): (&Fill, Memory)| match fill.held(form) {
+        Held::Bytes => Stored::of_bytes(&fill.declared, memory.bytes, memory.scales),
+        _ => Stored::Plain(memory.values),
+    };
+    let mut stored: Vec<Stored> = fills.iter().zip(memories).map(of).collect();
+    for (index, matrix) in packed {
+        stored[index] = matrix;
     }
     Ok(stored)
+}
+
+/// Whole rows, so that each is quantised by one thread.
+fn split_rows<'a>(fill: &Fill, memory: &'a mut Memory, tasks: &mut Vec<Task<'a>>) {
+    let width = fill.declared.param.width;
+    let step = (CHUNK / width.max(1)).max(1);
+    let (mut bytes, mut scales) = (&mut memory.bytes[..], &mut memory.scales[..]);
+    for span in &fill.pieces {
+        let rows = span.len / width.max(1);
+        for row in (0..rows).step_by(step) {
+            let count = (rows - row).min(step);
+            let (own, rest) = std::mem::take(&mut bytes).split_at_mut(count * width);
+            let (own_scales, rest_scales) = std::mem::take(&mut scales).split_at_mut(count);
+            (bytes, scales) = (rest, rest_scales);
+            let (first, len) = (span.first + row * width, own.len());
+            let span = Span { first, len, ..span.clone() };
+            tasks.push(Task::Quantise { bytes: own, scales: own_scales, span });
+        }
+    }
 }
 
 fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
@@ -176,23 +211,29 @@ fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) 
     }
 }
 
-type Changed = Vec<(usize, Stored)>;
+type Packed = Vec<(usize, Stored)>;
 
-fn run(tasks: Vec<Task<'_>>, hold: Hold, threads: usize) -> Result<Changed, ModelError> {
+fn run(tasks: Vec<Task<'_>>, form: Form, threads: usize) -> Result<Packed, ModelError> {
     let tasks = Mutex::new(tasks);
     let next = || tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
     let work = || {
-        let mut changed = Changed::new();
+        let mut packed = Packed::new();
         let mut buffer = Vec::new();
         while let Some(task) = next() {
             match task {
                 Task::Read { into, span } => read(&span, into)?,
-                Task::Change { index, fill } => {
-                    changed.push((index, read_changed(fill, hold, &mut buffer)?));
+                Task::Quantise { bytes, scales, span } => {
+                    read_rows(&span, bytes, scales, &mut buffer)?;
+                }
+                Task::Pack { index, fill } if fill.stays(form) => {
+                    packed.push((index, read_bytes(fill)?));
+                }
+                Task::Pack { index, fill } => {
+                    packed.push((index, Stored::Packed(read_packed(fill, &mut buffer)?)));
                 }
             }
         }
-        Ok(changed)
+        Ok(packed)
     };
     if threads == 1 {
         return work();
@@ -211,25 +252,45 @@ fn run(tasks: Vec<Task<'_>>, hold: Hold, threads: usize) -> Result<Changed, Mode
     })
 }
 
-fn read_changed(fill: &Fill, hold: Hold, buffer: &mut Vec<f32>) -> Result<Stored, ModelError> {
-    if hold == Hold::Bytes && fill.declared.role.may_be_bytes() && fill.is_bytes() {
-        return read_bytes(fill);
-    }
-    let len = fill.len();
+/// The first `len` values of a buffer that grows where needed.
+fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         // Nothing of the old contents is needed: a fresh one spares the copy.
         *buffer = vec![0.0; len];
     }
-    let mut rest = &mut buffer[..len];
+    &mut buffer[..len]
+}
+
+fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
+    let values = grown(buffer, fill.len());
+    let mut rest = &mut *values;
     for span in &fill.pieces {
         let (into, after) = rest.split_at_mut(span.len);
         rest = after;
         read(span, into)?;
     }
-    Ok(hold.changed(&fill.declared, &buffer[..len]))
+    Ok(PackedMatrix::pack(values, fill.declared.param.rows, fill.declared.param.width))
 }
 
-/// Bytes and scales as the file has them: nothing is rounded again.
+/// Whole rows as bytes: as the file has them, or quantised.
+fn read_rows(
+    span: &Span,
+    bytes: &mut [i8],
+    scales: &mut [f32],
+    buffer: &mut Vec<f32>,
+) -> Result<(), ModelError> {
+    let width = span.len / scales.len().max(1);
+    if let Some(rows) = &span.bytes {
+        rows.read_bytes(span.first, bytes)?;
+        return rows.read_scales(span.first / width.max(1), scales);
+    }
+    let values = grown(buffer, span.len);
+    read(span, values)?;
+    quantise_rows_into(values, width, bytes, scales);
+    Ok(())
+}
+
+/// A matrix of bytes, scales and columns apart as the file has them.
 fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
     let param = fill.declared.param;
     let (mut bytes, mut scales) = (vec![0; fill.len()], vec![0.0; param.rows]);
@@ -238,10 +299,10 @@ fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
     let mut columns: Option<&[u32]> = None;
     for span in &fill.pieces {
         let Some(rows) = &span.bytes else { continue };
+        let (row, count) = (span.first / param.width, span.len / param.width);
         let (into, rest) = of_bytes.split_at_mut(span.len);
         of_bytes = rest;
         rows.read_bytes(span.first, into)?;
-        let (row, count) = (span.first / param.width, span.len / param.width);
         let (into, rest) = of_scales.split_at_mut(count);
         of_scales = rest;
         rows.read_scales(row, into)?;
@@ -276,7 +337,7 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     let Place { file, entry } = &span.place;
     let size = entry.dtype.bitsize() / 8;
     let step_len = STEP.min(into.len());
-    let mut halves = if size == 2 { vec![0u16; step_len] } else { Vec::new() };
+    let mut narrow = if size == 2 { vec![0u16; step_len] } else { Vec::new() };
     let mut bytes = if size == 1 { vec![0i8; step_len] } else { Vec::new() };
     for (step, values) in into.chunks_mut(STEP).enumerate() {
         let first = span.first + step * STEP;
@@ -284,14 +345,14 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
         if let Some(rows) = &span.bytes {
             rows.widen(first, &mut bytes[..values.len()], values)?;
         } else if size == 2 {
-            let halves = &mut halves[..values.len()];
-            file.read_at(bytemuck::cast_slice_mut(halves), start)?;
-            halves.iter_mut().for_each(|v| *v = u16::from_le(*v));
+            let narrow = &mut narrow[..values.len()];
+            file.read_at(bytemuck::cast_slice_mut(narrow), start)?;
+            narrow.iter_mut().for_each(|v| *v = u16::from_le(*v));
             match entry.dtype {
                 Dtype::BF16 => {
-                    bytemuck::cast_slice::<u16, half::bf16>(halves).convert_to_f32_slice(values)
+                    bytemuck::cast_slice::<u16, half::bf16>(narrow).convert_to_f32_slice(values)
                 }
-                _ => bytemuck::cast_slice::<u16, half::f16>(halves).convert_to_f32_slice(values),
+                _ => bytemuck::cast_slice::<u16, half::f16>(narrow).convert_to_f32_slice(values),
             }
         } else {
             file.read_at(bytemuck::cast_slice_mut(values), start)?;
@@ -317,7 +378,8 @@ impl Task<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Read { into, .. } => into.len(),
-            Self::Change { fill, .. } => fill.len(),
+            Self::Quantise { bytes, .. } => bytes.len(),
+            Self::Pack { fill, .. } => fill.len(),
         }
     }
 }
@@ -327,9 +389,15 @@ impl Fill {
         self.declared.param.len()
     }
 
-    /// Whether all its values are bytes in their file.
-    fn is_bytes(&self) -> bool {
-        self.pieces.iter().all(|span| span.bytes.is_some())
+    /// How it is held: what comes as bytes and stays so need not wait.
+    fn held(&self, form: Form) -> Held {
+        if self.stays(form) { Held::Packed } else { form.of(self.declared.role) }
+    }
+
+    /// Whether it is a matrix of bytes that stays one.
+    fn stays(&self, form: Form) -> bool {
+        let bytes = || self.pieces.iter().all(|span| span.bytes.is_some());
+        form == Form::Bytes && self.declared.role == Role::Matrix && bytes()
     }
 }
 

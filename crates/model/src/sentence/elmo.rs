@@ -7,9 +7,11 @@ use contexture_nn::{Stored, Weights};
 use super::info::ModelInfo;
 use super::model::{Model, Parts, Source, override_pooling, wanted};
 use super::options::{OpenOptions, WeightType};
-use super::plan::{Spelling, fresh};
+use super::plan::{Spelling, fresh, packed};
+use super::quantise;
 use crate::ModelError;
 use crate::checkpoint::hdf5::Hdf5;
+use crate::checkpoint::load::Form;
 use crate::families::elmo::{self, ElmoFiles};
 use crate::families::{CONTEXTURE, Heads};
 use crate::folder::modules;
@@ -42,8 +44,8 @@ impl Model {
         let is_fresh = |name: &str| {
             begin.0 && name.starts_with("language.") || begin.1 && name.starts_with("classifier.")
         };
+        let form = Form::of_options(options, WeightType::F32);
         let declared = &parts.declaration.params;
-        let hold = options.hold(WeightType::F32);
         let mut read = Vec::with_capacity(declared.len());
         let shown = files.options.path().display().to_string();
         let unknown = elmo::values(
@@ -52,18 +54,20 @@ impl Model {
             &shown,
             |name| !is_fresh(name),
             |of, values| {
-                read.push(hold.of(of, values));
+                read.push(packed(values, of, form));
             },
         )?;
         let seed = options.add_heads.as_ref().map_or(0, |add| add.seed);
         let mut afresh = fresh(declared.iter().filter(|of| is_fresh(&of.name)), seed).into_iter();
         let mut read = read.into_iter();
         let next = |of: &contexture_nn::Declared| match is_fresh(&of.name) {
-            true => afresh.next().map(|values| hold.of(of, values)),
+            true => afresh.next().map(|values| packed(values, of, form)),
             false => read.next(),
         };
         let stored: Vec<Stored> = declared.iter().filter_map(next).collect();
         let weights = Weights::new(parts.declaration, stored);
+        let threads = options.threads.max(1);
+        let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
         let e = &settings;
         let info = ModelInfo {
             folder: folder.path().into(),

@@ -7,6 +7,7 @@ mod info;
 mod model;
 mod options;
 mod plan;
+mod quantise;
 mod write;
 
 pub use head::Head;

@@ -11,9 +11,11 @@ use super::head::Head;
 use super::info::{ModelInfo, licence};
 use super::options::{AddHeads, OpenOptions};
 use super::plan::{Plan, Spelling};
+use super::quantise;
 use crate::ModelError;
 use crate::architectures::{Batch, Encoder, EncoderSettings, TokenInput};
 use crate::checkpoint::files::{self, Tensors};
+use crate::checkpoint::load::Form;
 use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
 use crate::folder::{Config, Folder, HeadSettings, ModuleSettings, SentenceSettings};
@@ -79,9 +81,12 @@ impl Model {
         };
         let mut plan =
             Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
-        let hold = options.hold(plan.weight_type());
-        let stored = plan.fill(&parts.declaration, hold, options.threads.max(1), seed)?;
-        let weights = Arc::new(Weights::new(parts.declaration, stored));
+        let (form, threads) =
+            (Form::of_options(options, plan.weight_type()), options.threads.max(1));
+        let stored = plan.fill(&parts.declaration, form, threads, seed)?;
+        let weights = Weights::new(parts.declaration, stored);
+        let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
+        let weights = Arc::new(weights);
         let info =
             describe(&folder, family, &settings, &parts.head, &modules, &config, &plan, &weights);
         let blind = options.without_positions;

@@ -12,7 +12,7 @@ use crate::ModelError;
 use crate::architectures::{Encoder, EncoderSettings};
 use crate::checkpoint::Dialect;
 use crate::checkpoint::files::{Place, Tensors};
-use crate::checkpoint::load::{self, Fill, Hold};
+use crate::checkpoint::load::{self, Fill, Form, Held};
 use crate::checkpoint::names::{self, Unread};
 use crate::families::Family;
 use crate::folder::{Folder, ModuleSettings};
@@ -111,7 +111,7 @@ impl Plan {
     pub(super) fn fill(
         &mut self,
         declaration: &Declaration,
-        hold: Hold,
+        form: Form,
         threads: usize,
         seed: u64,
     ) -> Result<Vec<Stored>, ModelError> {
@@ -120,15 +120,26 @@ impl Plan {
         let mut afresh = fresh(afresh.map(|(_, declared)| declared), seed).into_iter();
         let present: Vec<bool> = fills.iter().map(Option::is_some).collect();
         let fills: Vec<Fill> = fills.into_iter().flatten().collect();
-        let mut read = load::fill(&fills, hold, threads)?.into_iter();
+        let mut read = load::fill(&fills, form, threads)?.into_iter();
         let mut stored = Vec::with_capacity(present.len());
         for (is_read, declared) in present.into_iter().zip(&declaration.params) {
             stored.extend(match is_read {
                 true => read.next(),
-                false => afresh.next().map(|values| hold.of(declared, values)),
+                false => afresh.next().map(|values| packed(values, declared, form)),
             });
         }
         Ok(stored)
+    }
+}
+
+/// Values that are in memory, as `form` holds them.
+pub(super) fn packed(values: Vec<f32>, declared: &Declared, form: Form) -> Stored {
+    use contexture_kernels::gemm::PackedMatrix;
+    let (rows, width) = (declared.param.rows, declared.param.width);
+    match form.of(declared.role) {
+        Held::Plain => Stored::Plain(values),
+        Held::Packed => Stored::Packed(PackedMatrix::pack(&values, rows, width)),
+        Held::Bytes => Stored::quantised(declared, &values, &[]),
     }
 }
 

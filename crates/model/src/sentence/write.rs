@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use contexture_nn::Weights;
+use contexture_nn::{Spreads, Weights};
 use serde_json::{Map, Value, json};
 
 use super::model::Model;
 use super::plan::DENSE;
+use super::quantise;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::write::{self, WeightFormat};
@@ -33,16 +33,29 @@ impl Model {
         self.write_from(folder, &write::Source { weights, format: WeightFormat::F32, outliers })
     }
 
-    /// As [`Model::write`], with weights in the given format. Where the model was opened from bytes
-    /// and bytes are asked for, its files are copied as they are, whatever `weights` are.
+    /// As [`Model::write`], with weights in the given format; bytes are those of a model opened with
+    /// [`WeightType::Int8`](crate::WeightType). Where the model was opened from bytes and bytes are
+    /// asked for, its files are copied as they are, whatever `weights` are.
     pub fn write_as(
         &self,
         folder: &Path,
-        weights: &Arc<Weights>,
+        weights: &Weights,
         format: WeightFormat,
     ) -> Result<(), ModelError> {
-        let outliers = &|_| Vec::new();
+        let spreads = match format {
+            WeightFormat::I8 if !self.is_bytes() => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                quantise::spreads(weights, &self.encoder, &self.head, threads)?
+            }
+            _ => Spreads::default(),
+        };
+        let outliers = &|param| spreads.outliers(param);
         self.write_from(folder, &write::Source { weights, format, outliers })
+    }
+
+    /// Whether it was opened from bytes.
+    fn is_bytes(&self) -> bool {
+        self.info.precisions.iter().any(|precision| precision == "I8")
     }
 
     fn write_from(&self, folder: &Path, from: &write::Source<'_>) -> Result<(), ModelError> {
@@ -67,7 +80,7 @@ impl Model {
         };
         self.revise_config(&encoder.join(CONFIG), format)?;
         if let (Some(source), WeightFormat::I8) = (&self.source, format)
-            && self.info.precisions.iter().any(|precision| precision == "I8")
+            && self.is_bytes()
         {
             return self.copy_weights(&source.folder, folder);
         }

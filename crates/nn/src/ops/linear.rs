@@ -39,6 +39,7 @@ impl Op for Linear {
 
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let (x, residual) = (cx.input(0), cx.optional_input(1));
+        cx.measure(self.weight, x);
         let mut y = cx.rows(x.rows(), self.weight.rows);
         if let Some(residual) = residual {
             residual.assert_same_shape(&y, "residual of a linear map");
