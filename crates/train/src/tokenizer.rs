@@ -1,7 +1,8 @@
 //! A run's tokenizer: found, copied, or trained on the run's own text.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use contexture_engine::Folder;
 use contexture_text::training::{self, TokenizerKind};
 use contexture_text::{TextError, Tokenizer};
 
@@ -25,6 +26,8 @@ const TOKENIZER: [&str; 12] = [
     WHOLE[0],
     WHOLE[1],
 ];
+/// The largest tokenizers in use are some 35 MB.
+const LIMIT: u64 = 128 << 20;
 const WHOLE: [&str; 2] = ["characters.json", "tokenizer.json"];
 
 /// The run's tokenizer: the one in its folder, one that is named, a part of its model's, or one
@@ -60,17 +63,16 @@ fn stands_in(folder: &Path) -> bool {
 }
 
 /// A tokenizer needs no model around it.
-fn tokenizer_folder(name: &str) -> Result<PathBuf, TrainError> {
+fn tokenizer_folder(name: &str) -> Result<Folder, TrainError> {
     let folder = Path::new(name);
-    if stands_in(folder) { Ok(folder.into()) } else { locate(name) }
+    if stands_in(folder) { Ok(Folder::open(folder)?) } else { locate(name) }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {
+fn copy(from: &Folder, to: &Path) -> Result<(), TrainError> {
     for name in TOKENIZER {
-        let (from, to) = (from.join(name), to.join(name));
-        if from.is_file() {
-            std::fs::copy(&from, &to).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
-        }
+        let Some(bytes) = from.read(name, LIMIT)? else { continue };
+        let to = to.join(name);
+        std::fs::write(&to, bytes).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
     }
     Ok(())
 }
