@@ -54,6 +54,23 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `to` is valid for writing `min(n, LANES)` bytes.
     unsafe fn store_bytes(self, v: <Self::S as Simd>::V, to: *mut u8, n: usize);
+    /// Rounds lanes, ties to even, and writes the first `n` as signed bytes. Lanes are within
+    /// -127.49..=127.49.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `min(n, LANES)` bytes.
+    #[inline(always)]
+    unsafe fn store_signed(self, v: <Self::S as Simd>::V, to: *mut i8, n: usize) {
+        let s = self.simd();
+        // SAFETY: promised by the caller.
+        unsafe {
+            // One above the other: rounded to a whole number before it is moved, so that ties stay.
+            self.store_bytes(s.add(s.round(v), s.splat(128.0)), to.cast(), n);
+            for at in 0..n.min(<Self::S as Simd>::LANES) {
+                *to.add(at) ^= i8::MIN;
+            }
+        }
+    }
     /// Reads the first `n` signed bytes as f32; the other lanes are zero.
     ///
     /// # Safety

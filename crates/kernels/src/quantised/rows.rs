@@ -1,9 +1,12 @@
 //! Rows of weights as signed bytes with one scale a row: `w = scale q`.
 //!
 //! `scale = max |w| / 127`, `q = round(w / scale)`, ties to even, within -127..=127 (symmetric, as
-//! Wu et al. 2020, section 3.1.2, recommend for weights). A row of zeros has the scale 0. -128 is never
+//! Wu et al. 2020, section 3.1.2, recommend for weights). A row of zeros, or of values below
+//! 1e-36, has the scale 0. -128 is never
 //! used, so that the sum of two products of bytes fits 16 bits. w `[rows, width]`, scales `[rows]`.
 //! Cost: two passes over a row. The error of a value is at most half its row's scale.
+
+use crate::isa::{ByteIsa, ByteKernel, Bytes, Simd, dispatch_bytes};
 
 /// The largest magnitude of a quantised weight.
 pub const MOST: i8 = 127;
@@ -33,25 +36,42 @@ pub fn quantise_rows_into(values: &[f32], width: usize, bytes: &mut [i8], scales
     }
     let from = values.chunks_exact(width);
     for ((row, bytes), scale) in from.zip(bytes.chunks_exact_mut(width)).zip(scales) {
-        *scale = quantise_row(row, bytes);
+        *scale = dispatch_bytes(ByteIsa::current(), Quantise { row, bytes });
     }
 }
 
-fn quantise_row(row: &[f32], bytes: &mut [i8]) -> f32 {
-    // Zero times anything finite adds nothing; anything else makes it NaN.
-    let (most, poison) = row
-        .iter()
-        .fold((0.0f32, 0.0f32), |(most, poison), v| (most.max(v.abs()), poison + v * 0.0));
-    let scale = most / f32::from(MOST) + poison;
-    if !(scale > 0.0) {
-        bytes.fill(0);
-        return scale;
+struct Quantise<'a> {
+    row: &'a [f32],
+    bytes: &'a mut [i8],
+}
+
+impl ByteKernel for Quantise<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run<B: Bytes>(self, b: B) -> f32 {
+        let (s, lanes) = (b.simd(), const { <B::S as Simd>::LANES });
+        let (mut most, mut poison) = (s.splat(0.0), s.splat(0.0));
+        for part in self.row.chunks(lanes) {
+            let v = s.load_tail(part);
+            most = s.max(most, s.abs(v));
+            // Zero times anything finite adds nothing; anything else makes it NaN.
+            poison = s.fma(v, s.splat(0.0), poison);
+        }
+        let scale = s.maximum(most) / f32::from(MOST) + s.sum(poison);
+        // So small a scale is not exact enough to divide by: the row counts as zeros.
+        let scale = if scale < f32::MIN_POSITIVE { 0.0 } else { scale };
+        if scale > 0.0 {
+            let divisor = s.splat(scale);
+            for (part, bytes) in self.row.chunks(lanes).zip(self.bytes.chunks_mut(lanes)) {
+                let v = s.div(s.load_tail(part), divisor);
+                // SAFETY: as many bytes as values.
+                unsafe { b.store_signed(v, bytes.as_mut_ptr(), bytes.len()) }
+            }
+        } else {
+            self.bytes.fill(0);
+        }
+        scale
     }
-    for (byte, v) in bytes.iter_mut().zip(row) {
-        // Never out of range but where the scale is so small that its own rounding shows.
-        *byte = (v / scale).round_ties_even().clamp(-f32::from(MOST), f32::from(MOST)) as i8;
-    }
-    scale
 }
 
 /// The values that quantised rows stand for.
