@@ -52,8 +52,9 @@ pub struct Tokenizer {
 const NO_MAXIMUM: f64 = 1e9;
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, or an ELMo's
-    /// `options.json`, whose words are spelled out; or `vocab.txt` as BERT has it.
+    /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, an ELMo's
+    /// `options.json` or ELMoForManyLangs' `char.dic`, whose words are spelled out; or `vocab.txt`
+    /// as BERT has it.
     /// `tokenizer_config.json`, `special_tokens_map.json` and `sentence_bert_config.json` are
     /// honoured where they are there. Truncation and padding baked into the file are ignored:
     /// the caller cuts with [`Tokenizer::fit`].
@@ -113,11 +114,10 @@ impl Tokenizer {
     /// A tokenizer whose words are spelled out. It adds no token: the model itself sets marks
     /// around a text.
     fn spelled(words: Characters, path: PathBuf) -> Self {
-        let id = |token: &str| words.id(token);
-        let (cls, sep) = (id("<S>"), id("</S>"));
+        let [cls, sep, unk] = words.roles();
         let mut all: Vec<u32> = cls.into_iter().chain(sep).collect();
         all.sort_unstable();
-        let special = SpecialTokens { cls, sep, unk: id("<UNK>"), all, ..SpecialTokens::default() };
+        let special = SpecialTokens { cls, sep, unk, all, ..SpecialTokens::default() };
         let max_length = words.settings().max_length;
         let engine = Engine::Characters(Box::new(words));
         Self { engine, frame: Frame::default(), special, max_length, path }

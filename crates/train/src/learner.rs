@@ -23,8 +23,8 @@ use contexture_text::Tokenizer;
 
 use crate::TrainError;
 use crate::config::{
-    Aggregator, Config, ModelSettings, NormPlaceName, ObjectiveSettings, PositionsChoice,
-    PositionsTable,
+    Aggregator, Config, KeepTable, ModelSettings, NormPlaceName, ObjectiveSettings,
+    PositionsChoice, PositionsTable,
 };
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
@@ -45,13 +45,17 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Prepared, TrainError> {
     let mut notes = Vec::new();
     let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
-    let (mut model, tokenizer) = match &config.model.from {
-        Some(name) => {
+    let (mut model, tokenizer) = match (&config.model.from, &config.model.keep) {
+        (Some(name), Some(keep)) => {
+            let tokenizer = tokenizer(config, run)?;
+            (part(config, keep, locate(name)?, threads, &tokenizer)?, tokenizer)
+        }
+        (Some(name), None) => {
             let folder = locate(name)?;
             let tokenizer = Embedder::open_tokenizer(&folder)?;
             (opened(config, folder, threads, seed)?, tokenizer)
         }
-        None => {
+        (None, _) => {
             let tokenizer = tokenizer(config, run)?;
             (created(config, &tokenizer, seed)?, tokenizer)
         }
@@ -90,6 +94,31 @@ fn opened(config: &Config, folder: Folder, threads: usize, seed: u64) -> Result<
         ..OpenOptions::default()
     };
     Ok(Model::open_in(folder, &options)?)
+}
+
+/// A part of a model that is there; its words are those of the run's own tokenizer.
+fn part(
+    config: &Config,
+    keep: &KeepTable,
+    folder: Folder,
+    threads: usize,
+    tokenizer: &Tokenizer,
+) -> Result<Model, TrainError> {
+    let theirs = Embedder::open_tokenizer(&folder)?;
+    let options = OpenOptions { threads, pack: false, ..OpenOptions::default() };
+    let whole = Model::open_in(folder, &options)?;
+    let path = theirs.path().to_path_buf();
+    let all = (0..whole.encoder().settings().layers.len()).collect();
+    let layers: Vec<usize> = keep.layers.clone().unwrap_or(all);
+    let words = (0..tokenizer.vocabulary_size() as u32).map(|id| {
+        let token = tokenizer.token(id).unwrap_or_default();
+        theirs.id(token).ok_or_else(|| {
+            let expected = format!("only tokens of {}", path.display());
+            TrainError::value("tokenizer", expected, format!("`{token}`"))
+        })
+    });
+    let words = words.collect::<Result<Vec<u32>, _>>()?;
+    Ok(whole.reduced(&layers, &words, config.model.dropout as f32)?)
 }
 
 fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {

@@ -12,9 +12,11 @@ use crate::data::RowStream;
 use crate::learner::{locate, one_of};
 
 /// The tokenizer's files; those whose presence says that all are there come last.
-const TOKENIZER: [&str; 10] = [
+const TOKENIZER: [&str; 12] = [
     "vocab.txt",
     "vocab.txt.gz",
+    "char.dic",
+    "word.dic",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
@@ -28,15 +30,20 @@ const TOKENIZER: [&str; 10] = [
 const LIMIT: u64 = 128 << 20;
 const WHOLE: [&str; 2] = ["characters.json", "tokenizer.json"];
 
-/// The run's tokenizer: the one in its folder, one that is named, or one trained on its text.
+/// The run's tokenizer: the one in its folder, one that is named, a part of its model's, or one
+/// trained on its text.
 pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
     if !stands_in(run) {
         let staging = run.join("tokenizer.partial");
         std::fs::create_dir_all(&staging)
             .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
-        match &config.tokenizer.from {
-            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
-            None => train_tokenizer(config, &staging)?,
+        match (&config.model.from, &config.tokenizer.from) {
+            (Some(name), _) => {
+                copy(&locate(name)?, &staging)?;
+                reduce_tokenizer(config, &staging)?;
+            }
+            (None, Some(name)) => copy(&tokenizer_folder(name)?, &staging)?,
+            (None, None) => train_tokenizer(config, &staging)?,
         }
         for name in TOKENIZER {
             let (from, to) = (staging.join(name), run.join(name));
@@ -109,6 +116,23 @@ fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
         trained.words,
         trained.texts
     );
+    Ok(())
+}
+
+/// Leaves the pieces that the run's text uses most.
+fn reduce_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
+    let entries = config.model.keep.as_ref().map_or(0, |keep| keep.vocabulary);
+    if entries == 0 {
+        return Ok(());
+    }
+    let whole = Tokenizer::open(folder)?;
+    let mut counts = training::PieceCounts::new(&whole);
+    let rows = if config.tokenizer.rows == 0 { usize::MAX } else { config.tokenizer.rows };
+    for text in texts(config)?.take(rows) {
+        counts.add(&text?)?;
+    }
+    let kept = training::reduce(&counts, entries, folder)?;
+    tracing::info!("kept {} of {} tokens", kept.len(), whole.vocabulary_size());
     Ok(())
 }
 

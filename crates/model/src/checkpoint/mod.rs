@@ -1,6 +1,7 @@
 //! Weights in files: safetensors read and written, HDF5 read, and the name maps between file and
 //! model.
 
+pub(crate) mod arrays;
 pub(crate) mod files;
 pub(crate) mod hdf5;
 mod header;

@@ -179,7 +179,7 @@ pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelErro
 }
 
 /// What a folder holds besides weights that a copy needs.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 16] = [
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -191,6 +191,8 @@ const SETTINGS: [&str; 14] = [
     "added_tokens.json",
     "vocab.txt",
     "vocab.txt.gz",
+    "char.dic",
+    "word.dic",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",

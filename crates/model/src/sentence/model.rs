@@ -55,8 +55,8 @@ impl Model {
 
     /// As [`Model::open`], from a folder that was found already, or that is in memory.
     pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, ModelError> {
-        if let Some(elmo) = Self::open_elmo(&folder, options)? {
-            return Ok(elmo);
+        if let Some(model) = Self::open_foreign(&folder, options)? {
+            return Ok(model);
         }
         let mut modules = modules::read(&folder)?;
         if let Some(pooling) = &options.pooling {

@@ -12,8 +12,7 @@ use super::quantise;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::write::{self, WeightFormat};
-use crate::families::elmo::{self, ElmoFiles};
-use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads};
+use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads, foreign};
 use crate::folder::modules::{MODES, SWITCHES};
 use crate::folder::{Folder, ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, Level};
@@ -63,9 +62,10 @@ impl Model {
         fs::create_dir_all(folder).map_err(|e| ModelError::io(folder, e))?;
         let encoder = match &self.source {
             // It becomes a model of Contexture's own family.
-            Some(source) if self.info.family == elmo::NAME => {
+            Some(source) if foreign::is_foreign(self.info.family) => {
                 self.write_settings(folder)?;
-                ElmoFiles::write(&source.folder, self.encoder.settings(), folder)?;
+                let (name, settings) = (self.info.family, self.encoder.settings());
+                foreign::write_spelling(name, &source.folder, settings, folder)?;
                 folder.to_path_buf()
             }
             Some(source) => {
