@@ -24,6 +24,14 @@ pub enum TextError {
         /// The model folder.
         folder: PathBuf,
     },
+    /// A file that the tokenizer needs is not there.
+    #[error("{path}: not found; {advice}", path = path.display())]
+    MissingFile {
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A link leads out of the model folder.
     #[error(
         "{path}: leads to {target}, which lies outside the model folder; copy the file into the \

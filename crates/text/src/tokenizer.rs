@@ -9,7 +9,7 @@ use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::file::{self, Overrides};
 use crate::fit::{Overflow, Piece};
-use crate::folder::{SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
+use crate::folder::{Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 use crate::frame::Frame;
 use crate::library::Library;
 use crate::wordpiece::{Scratch, WordPiece};
@@ -52,8 +52,9 @@ pub struct Tokenizer {
 const NO_MAXIMUM: f64 = 1e9;
 
 impl Tokenizer {
-    /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, or an ELMo's
-    /// `options.json`, whose words are spelled out; or `vocab.txt` as BERT has it.
+    /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, an ELMo's
+    /// `options.json` or ELMoForManyLangs' `char.dic`, whose words are spelled out; or `vocab.txt`
+    /// as BERT has it.
     /// `tokenizer_config.json`, `special_tokens_map.json` and `sentence_bert_config.json` are
     /// honoured where they are there. Truncation and padding baked into the file are ignored:
     /// the caller cuts with [`Tokenizer::fit`].
@@ -62,6 +63,19 @@ impl Tokenizer {
     /// A typed error that names the file, for files that are absent, not regular, outside the
     /// folder, too large, malformed or of an unsupported kind.
     pub fn open(folder: &Path) -> Result<Tokenizer, TextError> {
+        Self::open_in(Folder::System(folder))
+    }
+
+    /// As [`Tokenizer::open`], from the folder's files in memory, each with its name beneath the
+    /// folder; `name` is how the folder is shown in messages.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::open`].
+    pub fn open_files(name: &Path, files: &[(&str, &[u8])]) -> Result<Tokenizer, TextError> {
+        Self::open_in(Folder::Memory(name, files))
+    }
+
+    fn open_in(folder: Folder) -> Result<Tokenizer, TextError> {
         let config = settings_file(folder, "tokenizer_config.json")?;
         let map = settings_file(folder, "special_tokens_map.json")?;
         let sentence = settings_file(folder, "sentence_bert_config.json")?;
@@ -81,7 +95,7 @@ impl Tokenizer {
                 }
                 let path = folder.join("vocab.txt");
                 let text = read(folder, "vocab.txt", TOKENIZER_LIMIT)?
-                    .ok_or_else(|| TextError::Missing { folder: folder.to_path_buf() })?;
+                    .ok_or_else(|| TextError::Missing { folder: folder.path().into() })?;
                 let (engine, frame) = from_vocab(&text, &config, &path, overrides)?;
                 (engine, frame, path, Vec::new())
             }
@@ -100,11 +114,10 @@ impl Tokenizer {
     /// A tokenizer whose words are spelled out. It adds no token: the model itself sets marks
     /// around a text.
     fn spelled(words: Characters, path: PathBuf) -> Self {
-        let id = |token: &str| words.id(token);
-        let (cls, sep) = (id("<S>"), id("</S>"));
+        let [cls, sep, unk] = words.roles();
         let mut all: Vec<u32> = cls.into_iter().chain(sep).collect();
         all.sort_unstable();
-        let special = SpecialTokens { cls, sep, unk: id("<UNK>"), all, ..SpecialTokens::default() };
+        let special = SpecialTokens { cls, sep, unk, all, ..SpecialTokens::default() };
         let max_length = words.settings().max_length;
         let engine = Engine::Characters(Box::new(words));
         Self { engine, frame: Frame::default(), special, max_length, path }
@@ -346,7 +359,7 @@ fn from_json(
 }
 
 /// A settings file as JSON; null where it is absent.
-fn settings_file(folder: &Path, name: &str) -> Result<Value, TextError> {
+fn settings_file(folder: Folder, name: &str) -> Result<Value, TextError> {
     let Some(text) = read(folder, name, SETTINGS_LIMIT)? else { return Ok(Value::Null) };
     serde_json::from_str(&text)
         .map_err(|e| TextError::Malformed { path: folder.join(name), reason: e.to_string() })

@@ -105,6 +105,79 @@ fn elmo_folders_open_by_their_options() {
     assert_eq!((encoding.ids, encoding.characters.len()), (vec![2, 3], 40));
 }
 
+const LETTERS: &str =
+    "a\t3\n語\t0\n\u{2003}\t1\n<bos>\t2\n<eos>\t4\n<oov>\t5\n<pad>\t6\n<bow>\t7\n<eow>\t8\n";
+const LISTED: &str = "<oov>\t0\n<bos>\t1\n<eos>\t2\n<pad>\t3\naa語\t5\naaaa\t4\n";
+
+/// ELMoForManyLangs numbers what its dictionaries say, words of at most `most - 2` characters.
+#[test]
+fn dictionaries_number_characters_and_words() {
+    let sizes = br#"{"token_embedder": {"max_characters_per_token": 6}}"#;
+    let files: [(&str, &[u8]); 4] = [
+        ("config.json", br#"{"config_path": "/elsewhere/x.json", "seed": 1}"#),
+        ("x.json", sizes),
+        ("char.dic", LETTERS.as_bytes()),
+        ("word.dic", LISTED.as_bytes()),
+    ];
+    let own =
+        [("characters.json", &br#"{"kind": "dictionary", "most": 6}"#[..]), files[2], files[3]];
+    for files in [&files[..], &own] {
+        let tokenizer = open(files).unwrap();
+        let encoding = tokenizer.encode("aa語 aaaaa\u{3000}<bos> b\u{200b} <pad>").unwrap();
+        // Of a word that is cut, its beginning is looked up; <bos> has five characters and is cut.
+        assert_eq!(encoding.ids, [5, 4, 0, 0, 0]);
+        assert_eq!(encoding.cut, [1, 2, 4]);
+        let expected: [[u16; 6]; 5] = [
+            [8, 3, 3, 0, 7, 6],
+            [8, 3, 3, 3, 3, 7],
+            [8, 5, 5, 5, 5, 7],
+            [8, 5, 5, 7, 6, 6],
+            [8, 5, 5, 3, 5, 7],
+        ];
+        assert_eq!(encoding.characters, expected.concat());
+        let special = tokenizer.special();
+        assert_eq!((special.cls, special.sep, special.unk), (Some(1), Some(2), Some(0)));
+        assert_eq!((tokenizer.vocabulary_size(), tokenizer.token(4)), (6, Some("aaaa")));
+    }
+    // Without a file of sizes the program's own 50 hold, and a mark is one character.
+    let tokenizer = open(&[files[0], files[2], files[3]]).unwrap();
+    let encoding = tokenizer.encode("<eos>").unwrap();
+    assert_eq!((encoding.ids[0], &encoding.characters[..4]), (2, &[8, 4, 7, 6][..]));
+    assert_eq!(encoding.characters.len(), 50);
+}
+
+#[test]
+fn dictionaries_that_cannot_be_are_named() {
+    let said = |letters: &str, words: &str| {
+        let own = ("characters.json", &br#"{"kind": "dictionary"}"#[..]);
+        let files = [own, ("char.dic", letters.as_bytes()), ("word.dic", words.as_bytes())];
+        open(&files).map(|_| ()).unwrap_err().to_string()
+    };
+    let many: String = (0..70_000).map(|n| format!("w{n}\t{n}\n")).collect();
+    let beyond = many.replace("w66000\t", "<pad>\t") + "<bow>\t1\n<eow>\t2\n<oov>\t3\n";
+    for (letters, words, told) in [
+        (
+            LETTERS.replace("語\t0", "語 0"),
+            LISTED,
+            "char.dic: malformed: line 2: expected an entry",
+        ),
+        (LETTERS.replace("語\t0", "語\t0\t0"), LISTED, "line 2: expected an entry, a tab"),
+        (LETTERS.replace("語\t0\n", "\n"), LISTED, "line 2"),
+        (LETTERS.replace("語\t0", "語\t-1"), LISTED, "line 2"),
+        (LETTERS.replace("語\t0", "語\t9"), LISTED, "\"語\" has number 9, but it has 9 entries"),
+        (LETTERS.replace("<pad>", "x"), LISTED, "<pad> is not among its 9 entries"),
+        (beyond, LISTED, "expected at most 65535"),
+        (LETTERS.into(), "a\t0\n", "word.dic: malformed: <oov> is not among its 1 entries"),
+    ] {
+        assert!(said(&letters, words).contains(told), "{told}: {}", said(&letters, words));
+    }
+    let own = ("characters.json", &br#"{"kind": "dictionary"}"#[..]);
+    let error = open(&[own, ("char.dic", LETTERS.as_bytes())]).unwrap_err();
+    assert!(matches!(&error, TextError::MissingFile { path, .. } if path.ends_with("word.dic")));
+    let error = open(&[own, ("char.dic", b"\xff")]).unwrap_err().to_string();
+    assert!(error.contains("char.dic: malformed: not UTF-8"), "{error}");
+}
+
 #[test]
 fn what_is_wrong_is_named() {
     let said = |file: &[u8]| {

@@ -44,6 +44,8 @@ VARIANTS = {
     "lstm_spelled": variant(lstm=APART, transform=False, sides=True, tied=False, characters=SPELLED),
     "lstm_mix": variant(mix=True, final_norm=True, embedding_norm=True, position="learned"),
     "lstm_spelled_mix": variant(mix=True, tied=False, position="learned", characters=SPELLED | {"activation": "tanh", "highways": 1}),
+    "lstm_spelled_words": variant(layers=1, lstm=APART, transform=False, sides=True, tied=False,
+                                  characters=SPELLED | {"words": {"width": 3, "markers": [BEGIN, END]}}),
 }
 
 
@@ -113,13 +115,16 @@ def shapes(s):
     own, cells, c = width(s), s["lstm"]["cells"], s["characters"]
     if c:
         features = sum(count for _, count in c["filters"])
+        known = c["words"]["width"] if "words" in c else 0
+        if known:
+            yield "embeddings.words.weight", (s["vocabulary"], known)
         yield "embeddings.characters.weight", (c["entries"], c["width"])
         for i, (window, count) in enumerate(c["filters"]):
             yield from linear(f"embeddings.filters.{i}", count, window * c["width"])
         for i in range(c["highways"]):
             yield from linear(f"embeddings.highways.{i}.transform", features, features)
             yield from linear(f"embeddings.highways.{i}.gate", features, features)
-        yield from linear("embeddings.projection", own, features)
+        yield from linear("embeddings.projection", own, known + features)
     else:
         yield "embeddings.words.weight", (s["vocabulary"], own)
     if s["types"]:
@@ -192,8 +197,9 @@ class Recurrent(training.Encoder):
             outputs[t] = h
         return torch.stack(outputs)
 
-    def words(self, characters):
-        """Rows of words `[words, most]`: filters, the highest place of each, highways, projection."""
+    def words(self, characters, ids):
+        """Rows of words `[words, most]`: filters, the highest place of each, highways, beside them the words' own rows
+        where there are such, projection."""
         c = self.s["characters"]
         rows = self.w["embeddings.characters.weight"][characters]
         found = []
@@ -204,6 +210,8 @@ class Recurrent(training.Encoder):
         for i in range(c["highways"]):
             gate = self.linear(f"embeddings.highways.{i}.gate", x).sigmoid()
             x = gate * self.linear(f"embeddings.highways.{i}.transform", x).relu() + (1 - gate) * x
+        if "words" in c:
+            x = torch.cat([F.embedding(ids, self.w["embeddings.words.weight"]), x], -1)
         return self.linear("embeddings.projection", x)
 
     def sinusoids(self, length, dtype):
@@ -215,7 +223,8 @@ class Recurrent(training.Encoder):
         if self.s["characters"]:
             c = self.s["characters"]
             markers = [(m + [c["padding"]] * c["most"])[: c["most"]] for m in c["markers"]]
-            x = self.words(torch.tensor([markers[0], *characters, markers[1]]))
+            framed = [BEGIN, *ids.tolist(), END]
+            x = self.words(torch.tensor([markers[0], *characters, markers[1]]), torch.tensor(framed))
         else:
             x = F.embedding(ids, self.w["embeddings.words.weight"])
         x = x * self.s["embedding_scale"]
@@ -296,7 +305,10 @@ def assert_is_nn_lstm(s, weights):
 def assert_is_conv1d(s, weights):
     """The largest window of each filter is that of nn.Conv1d's function."""
     c = s["characters"]
-    model = Recurrent(s | {"characters": c | {"highways": 0}}, weights)
+    model = Recurrent(s | {"characters": {k: v for k, v in c.items() if k != "words"} | {"highways": 0}}, weights)
+    if "words" in c:
+        # The columns of the words' own rows are left out.
+        model.w["embeddings.projection.weight"] = model.w["embeddings.projection.weight"][:, c["words"]["width"] :]
     words = torch.randint(0, c["entries"], (6, c["most"]), generator=torch.Generator().manual_seed(2))
     rows = model.w["embeddings.characters.weight"][words].transpose(1, 2)
     found = []
@@ -304,7 +316,7 @@ def assert_is_conv1d(s, weights):
         kernel = model.w[f"embeddings.filters.{i}.weight"].view(count, window, c["width"]).transpose(1, 2)
         found.append(F.conv1d(rows, kernel, model.w[f"embeddings.filters.{i}.bias"]).amax(-1))
     expected = model.linear("embeddings.projection", getattr(torch, c["activation"])(torch.cat(found, -1)))
-    assert (model.words(words) - expected).abs().max() < 1e-12
+    assert (model.words(words, None) - expected).abs().max() < 1e-12
 
 
 def main():

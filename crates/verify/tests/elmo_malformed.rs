@@ -121,23 +121,6 @@ fn damaged_weights_are_refused_or_read() {
 }
 
 #[test]
-fn the_other_elmo_is_refused_by_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = json!({"config_path": "configs/cnn_50_100_512_4096_sample.json", "seed": 1});
-    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    for name in ["char.dic", "word.dic", "encoder.pkl", "token_embedder.pkl"] {
-        std::fs::write(folder.path().join(name), b"x").unwrap();
-    }
-    let error = refused(folder.path());
-    assert!(error.contains("ELMoForManyLangs") && error.contains("options.json"), "{error}");
-    let found = contexture_hub::locate(
-        folder.path().to_str().unwrap(),
-        &contexture_hub::Options::default(),
-    );
-    assert!(found.is_ok(), "what is wrong is said where it is opened: {found:?}");
-}
-
-#[test]
 fn lists_and_options_that_cannot_be_read_are_named() {
     let folder = folder(&fixture("options.json"), &fixture("lm_weights.hdf5"));
     let at = |name: &str| folder.path().join(name);

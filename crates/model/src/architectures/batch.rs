@@ -26,6 +26,8 @@ pub struct Batch {
 pub(crate) struct Spelled {
     /// Each different word once, `[words, most]`; the two markers are the first two.
     pub(crate) characters: Arc<[u16]>,
+    /// The numbers of these words, where words have rows of their own besides their characters.
+    pub(crate) numbers: Option<Arc<[u32]>>,
     /// Each framed token's word.
     pub(crate) rows: Arc<[u32]>,
     /// Which framed tokens are the user's.
@@ -112,27 +114,32 @@ impl Spelled {
             word.resize(c.most, c.padding);
             word
         });
-        let mut known: HashMap<&[u16], u32> = HashMap::new();
+        let marked = c.words.as_ref().map_or([0, 0], |words| words.markers);
+        // Two words of the same characters differ only where their numbers count.
+        let number = |token: usize| c.words.as_ref().map_or(0, |_| ids[token]);
+        let mut known: HashMap<(&[u16], u32), u32> = HashMap::new();
         let mut words: Vec<u16> = markers.concat();
+        let mut own = marked.to_vec();
         let mut rows = Vec::with_capacity(ids.len() + 2 * segments.len());
         let mut inside = Vec::with_capacity(ids.len());
         let mut numbers = Vec::with_capacity(rows.capacity());
         for range in segments.iter() {
             rows.push(0);
-            numbers.push(0);
+            numbers.push(marked[0]);
             for token in range {
                 let word = &characters[token * c.most..(token + 1) * c.most];
                 let next = (words.len() / c.most) as u32;
-                let row = *known.entry(word).or_insert(next);
+                let row = *known.entry((word, number(token))).or_insert(next);
                 if row == next {
                     words.extend_from_slice(word);
+                    own.push(number(token));
                 }
                 inside.push(rows.len() as u32);
                 rows.push(row);
                 numbers.push(ids[token]);
             }
             rows.push(1);
-            numbers.push(0);
+            numbers.push(marked[1]);
         }
         let framed = Batch {
             ids: numbers.into(),
@@ -140,7 +147,13 @@ impl Spelled {
             segments: Segments::from_lengths(segments.iter().map(|range| range.len() + 2)),
             spelled: None,
         };
-        Ok(Self { characters: words.into(), rows: rows.into(), inside: inside.into(), framed })
+        Ok(Self {
+            characters: words.into(),
+            numbers: c.words.is_some().then(|| own.into()),
+            rows: rows.into(),
+            inside: inside.into(),
+            framed,
+        })
     }
 }
 

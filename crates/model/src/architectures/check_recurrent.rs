@@ -84,6 +84,16 @@ impl EncoderSettings {
             let expected = format!("at most {} numbers below {}", c.most, c.entries);
             return Err(refused("characters.markers", format!("{:?}", c.markers), expected));
         }
+        let Some(words) = &c.words else { return Ok(()) };
+        if !(1..=1 << 15).contains(&words.width) {
+            let expected = "a whole number from 1 to 32768";
+            return Err(refused("characters.words.width", words.width, expected));
+        }
+        if words.markers.iter().any(|number| *number as usize >= self.vocabulary) {
+            let found = format!("{:?}", words.markers);
+            let expected = format!("numbers below vocabulary ({})", self.vocabulary);
+            return Err(refused("characters.words.markers", found, expected));
+        }
         Ok(())
     }
 }

@@ -11,5 +11,5 @@ pub(crate) mod spelling;
 pub(crate) use batch::Spelled;
 pub use batch::{Batch, TokenInput};
 pub use encoder::{Encoder, EncoderState};
-pub use recurrent::{CharacterSettings, Directions, LstmSettings};
+pub use recurrent::{CharacterSettings, Directions, LstmSettings, WordTable};
 pub use settings::{Aggregator, Biases, EncoderSettings, LayerSettings, NormPlace, Sizes};

@@ -72,6 +72,20 @@ pub struct CharacterSettings {
     pub padding: u16,
     /// The characters of the two words that stand before and after every sequence.
     pub markers: [Vec<u16>; 2],
+    /// What else is known of a word, where there is more than its characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordTable>,
+}
+
+/// A table of words beside their characters: a word's row by its number goes before its features
+/// into the projection (ELMoForManyLangs, Che et al. 2018).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WordTable {
+    /// The width of a word's row.
+    pub width: usize,
+    /// The numbers of the two words that stand before and after every sequence.
+    pub markers: [u32; 2],
 }
 
 impl CharacterSettings {
@@ -87,11 +101,17 @@ impl CharacterSettings {
             activation: Activation::Relu,
             padding: 261,
             markers: [vec![259, 257, 260], vec![259, 258, 260]],
+            words: None,
         }
     }
 
-    /// The width of a word's row before it is projected.
+    /// The width of what a word's characters give.
     pub fn features(&self) -> usize {
         self.filters.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The width of all that is projected to a word's row.
+    pub fn projected(&self) -> usize {
+        self.features() + self.words.as_ref().map_or(0, |words| words.width)
     }
 }

@@ -4,9 +4,11 @@
 mod bert;
 mod contexture;
 mod distilbert;
-pub(crate) mod elmo;
+mod elmo;
+pub(crate) mod foreign;
 mod heads;
 mod jina_bert;
+mod many_langs;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;

@@ -44,13 +44,6 @@ pub static FAMILIES: [&Family; 8] = [
 /// The family of a configuration, and the encoder that it describes.
 pub fn read(config: &Config) -> Result<(&'static Family, EncoderSettings), ModelError> {
     let Some(kind) = config.text(&["model_type"])? else {
-        if config.has("config_path") {
-            // The only configuration that has such a key.
-            let found = "that of an ELMoForManyLangs model, whose weights are pickles";
-            let supported = "ELMo as AllenNLP, bilm-tf and simple_elmo store it: options.json and \
-                             weights in HDF5";
-            return Err(config.unsupported("config_path", found, supported));
-        }
         return Err(config.missing(&["model_type"], supported()));
     };
     let family = FAMILIES.iter().find(|f| f.model_types.contains(&kind) && (f.fits)(config));

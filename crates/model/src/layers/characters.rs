@@ -3,15 +3,18 @@
 //! ```text
 //! f   = max over places of act(convolution(characters))      [words, features]
 //! f'  = highways(f)                                           [words, features]
-//! row = f' W^T + b                                            [words, width]
+//! row = [e, f'] W^T + b                                       [words, width]
 //! ```
 //!
+//! `e` is the word's row of a table where there is one (ELMoForManyLangs, Che et al. 2018), else nothing.
 //! A word's row depends on the word alone, so each different word of a batch is computed once.
 
 use std::sync::Arc;
 
 use contexture_kernels::Activation;
-use contexture_nn::ops::{CharacterConvolution, Filter, Gather, Highway, Linear};
+use contexture_nn::ops::{
+    CharacterConvolution, Concatenate, Filter, Gather, Highway, Linear, Lookup,
+};
 use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
 
 use super::linear;
@@ -19,6 +22,7 @@ use crate::architectures::{CharacterSettings, EncoderSettings, Spelled};
 
 #[derive(Debug)]
 pub(crate) struct Characters {
+    words: Option<Param>,
     table: Param,
     filters: Arc<[Filter]>,
     highways: Vec<Highway>,
@@ -34,6 +38,10 @@ impl Characters {
         let features = c.features();
         // Kept within the convolution's reach whatever the width: variance 1 over the inputs.
         let fan = |inputs: usize| (inputs as f32).sqrt().recip();
+        let words = c.words.as_ref().map(|words| {
+            let initial = Initial::Normal(fan(words.width));
+            b.within("words", |b| b.table("weight", e.vocabulary, words.width, initial))
+        });
         let table = b.within("characters", |b| {
             b.exact_table("weight", c.entries, c.width, Initial::Normal(fan(c.width)))
         });
@@ -56,11 +64,12 @@ impl Characters {
             (0..c.highways).map(|index| b.within(index, |b| highway(features, b))).collect()
         });
         let projection = b.within("projection", |b| {
-            let deviation = deviation.max(fan(features));
-            linear(e.word_width(), features, true, Activation::Identity, deviation, b)
+            let inputs = c.projected();
+            let deviation = deviation.max(fan(inputs));
+            linear(e.word_width(), inputs, true, Activation::Identity, deviation, b)
         });
         let CharacterSettings { activation, most, padding, .. } = *c;
-        Self { table, filters, highways, projection, activation, most, padding }
+        Self { words, table, filters, highways, projection, activation, most, padding }
     }
 
     /// The row of each token of the framed sequences, `[framed tokens, width]`.
@@ -77,6 +86,10 @@ impl Characters {
         let mut x = s.apply(op, &[], &words);
         for highway in &self.highways {
             x = s.apply(*highway, &[&x], &words);
+        }
+        if let (Some(table), Some(ids)) = (self.words, &spelled.numbers) {
+            let known = s.apply(Lookup { table, ids: ids.clone() }, &[], &words);
+            x = s.apply(Concatenate, &[&known, &x], &words);
         }
         x = s.apply(self.projection, &[&x], &words);
         s.apply(Gather { rows: spelled.rows.clone() }, &[&x], spelled.framed.segments())

@@ -91,6 +91,10 @@ impl ModelInfo {
         if let Some(spelled) = &self.characters {
             let (filters, most) = (spelled.features(), spelled.most);
             size += &format!("; words spelled in at most {most} characters by {filters} filters");
+            if let Some(words) = &spelled.words {
+                let (entries, width) = (self.vocabulary, words.width);
+                size += &format!(", beside a table of {entries} words of width {width}");
+            }
         }
         if self.mix {
             size += "; output: a learned mix of the layers";

@@ -1,13 +1,14 @@
 //! Models that turn a sequence into vectors: an encoder and its head, from a folder.
 
 mod create;
-mod elmo;
+mod foreign;
 mod head;
 mod info;
 mod model;
 mod options;
 mod plan;
 mod quantise;
+mod reduce;
 mod write;
 
 pub use head::Head;

@@ -14,7 +14,7 @@ use super::plan::{Plan, Spelling};
 use super::quantise;
 use crate::ModelError;
 use crate::architectures::{Batch, Encoder, EncoderSettings, TokenInput};
-use crate::checkpoint::files::{Tensors, WeightFile};
+use crate::checkpoint::files::{self, Tensors};
 use crate::checkpoint::load::Form;
 use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
@@ -50,9 +50,13 @@ impl Model {
     /// Opens a folder: settings first, then shapes, then bytes, so that what does not fit is said
     /// before memory is taken.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, ModelError> {
-        let folder = Folder::open(path.as_ref())?;
-        if let Some(elmo) = Self::open_elmo(&folder, options)? {
-            return Ok(elmo);
+        Self::open_in(Folder::open(path.as_ref())?, options)
+    }
+
+    /// As [`Model::open`], from a folder that was found already, or that is in memory.
+    pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, ModelError> {
+        if let Some(model) = Self::open_foreign(&folder, options)? {
+            return Ok(model);
         }
         let mut modules = modules::read(&folder)?;
         if let Some(pooling) = &options.pooling {
@@ -63,7 +67,8 @@ impl Model {
         settings.dropout = options.dropout;
         let tensors = Tensors::open(&modules.encoder)?;
         let spelling = Spelling::of(family, &settings, &tensors)?;
-        let stored = match options.heads || !options.pack || options.add_heads.is_some() {
+        let heads = options.heads || !options.pack || options.add_heads.is_some();
+        let stored = match heads && !options.without_heads {
             true => families::heads(family, &config, &settings, spelling.prefix, &tensors)?,
             false => Heads::default(),
         };
@@ -76,7 +81,8 @@ impl Model {
         };
         let mut plan =
             Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
-        let (form, threads) = (Form::of_options(options), options.threads.max(1));
+        let (form, threads) =
+            (Form::of_options(options, plan.weight_type()), options.threads.max(1));
         let stored = plan.fill(&parts.declaration, form, threads, seed)?;
         let weights = Weights::new(parts.declaration, stored);
         let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
@@ -220,7 +226,7 @@ impl Model {
     /// created has none.
     pub fn digests(&self) -> Result<Vec<(String, String)>, ModelError> {
         let Some(Source { folder, .. }) = &self.source else { return Ok(Vec::new()) };
-        let digest = |name: &String| Ok((name.clone(), WeightFile::digest(folder, name)?));
+        let digest = |name: &String| Ok((name.clone(), files::digest(folder, name)?));
         self.info.weight_files.iter().map(digest).collect()
     }
 }

@@ -47,6 +47,9 @@ pub struct OpenOptions {
     /// Whether heads of other tasks (language, classifier) are read where the checkpoint has them.
     /// They are read in any case where matrices stay plain.
     pub heads: bool,
+    /// Whether they are left alone even where matrices stay plain: for whoever writes a model anew
+    /// and wants its vectors only.
+    pub without_heads: bool,
     /// Heads to begin afresh where the checkpoint has none.
     pub add_heads: Option<AddHeads>,
     /// The share of values to drop while training with noise; whatever the folder says.
@@ -54,10 +57,9 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// The numbers that matrices are brought to. Files hold floats of 32 or 16 bits so far: those are
-    /// computed with as f32 where nothing else is asked for.
-    pub(super) fn weight_type(&self) -> WeightType {
-        if self.pack { self.weights.unwrap_or_default() } else { WeightType::F32 }
+    /// The numbers that matrices are brought to, where the folder holds them as `stored`.
+    pub(super) fn weight_type(&self, stored: WeightType) -> WeightType {
+        if self.pack { self.weights.unwrap_or(stored) } else { WeightType::F32 }
     }
 }
 
@@ -71,6 +73,7 @@ impl Default for OpenOptions {
             pooling: None,
             without_positions: false,
             heads: false,
+            without_heads: false,
             add_heads: None,
             dropout: 0.0,
         }

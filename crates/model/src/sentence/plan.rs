@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use contexture_nn::{Builder, Declaration, Declared, Stored, Weights};
 
+use safetensors::Dtype;
+
 use super::head::Head;
+use super::options::WeightType;
 use crate::ModelError;
 use crate::architectures::{Encoder, EncoderSettings};
 use crate::checkpoint::Dialect;
-use crate::checkpoint::files::Tensors;
+use crate::checkpoint::files::{Place, Tensors};
 use crate::checkpoint::load::{self, Fill, Form, Held};
 use crate::checkpoint::names::{self, Unread};
 use crate::families::Family;
@@ -93,6 +96,15 @@ impl Plan {
             return Err(ModelError::UnreadTensor { path, tensor, others });
         }
         Ok(Self { fills, tensors, ignored, unknown })
+    }
+
+    /// The numbers in which the files hold weights.
+    pub(super) fn weight_type(&self) -> WeightType {
+        let bytes = |place: &Place| place.entry.dtype == Dtype::I8;
+        match self.tensors.places.values().any(bytes) {
+            true => WeightType::Int8,
+            false => WeightType::F32,
+        }
     }
 
     /// Reads what is to be read and begins the rest from `seed`.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use contexture_kernels::Pool;
-use contexture_nn::{Segments, Session, Spreads, Weights};
+use contexture_nn::{Declared, Matrix, Role, Segments, Session, Spreads, Stored, Weights};
 
 use super::head::Head;
 use super::options::{OpenOptions, WeightType};
@@ -20,9 +20,9 @@ const SEQUENCES: usize = 6;
 const LENGTH: usize = 32;
 
 impl Form {
-    /// How an opened model holds its parameters.
-    pub(super) fn of_options(options: &OpenOptions) -> Self {
-        match options.weight_type() {
+    /// How an opened model holds its parameters, where the folder holds them as `stored`.
+    pub(super) fn of_options(options: &OpenOptions, stored: WeightType) -> Self {
+        match options.weight_type(stored) {
             _ if !options.pack => Self::Plain,
             WeightType::F32 => Self::Packed,
             WeightType::Int8 => Self::Bytes,
@@ -38,7 +38,11 @@ pub(super) fn finish(
     head: &Head,
     threads: usize,
 ) -> Result<Weights, ModelError> {
-    if form != Form::Bytes {
+    let waits = |declared: &Declared| {
+        declared.role == Role::Matrix && matches!(weights.matrix(declared.param), Matrix::Plain(_))
+    };
+    // Those that came as bytes were measured when they were written.
+    if form != Form::Bytes || !weights.declaration().params.iter().any(waits) {
         return Ok(weights);
     }
     let weights = Arc::new(weights);
@@ -47,6 +51,25 @@ pub(super) fn finish(
         Ok(weights) => Ok(weights.quantised(&spreads)),
         Err(_) => unreachable!("the session that shared the weights is gone"),
     }
+}
+
+/// The spreads of the inputs of plain weights, as [`finish`] measures them: with tables as bytes.
+pub(super) fn spreads(
+    weights: &Weights,
+    encoder: &Encoder,
+    head: &Head,
+    threads: usize,
+) -> Result<Spreads, ModelError> {
+    let declaration = weights.declaration().clone();
+    let held = declaration.params.iter().map(|declared| {
+        let values = weights.plain(declared.param);
+        match declared.role {
+            Role::Table => Stored::quantised(declared, values, &[]),
+            _ => Stored::Plain(values.to_vec()),
+        }
+    });
+    let held = held.collect();
+    measure(&Arc::new(Weights::new(declaration, held)), encoder, head, threads)
 }
 
 fn measure(

@@ -1,6 +1,8 @@
 //! Words spelled out: each a row of character numbers, and a number of its own where there is a
 //! list of words.
 
+mod alphabet;
+mod dictionary;
 mod files;
 mod model;
 mod settings;

@@ -3,30 +3,60 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::settings::{BEGIN, CharacterFile, END, FILL};
+use super::alphabet::{Alphabet, Listed};
+use super::settings::CharacterFile;
 use crate::encoding::Encoding;
 
-/// The tokens that a list of words begins with.
+/// The tokens that a list of words begins with: before and after a sentence, and any word that is
+/// not listed.
 pub(crate) const BEGINS: [&str; 3] = ["<S>", "</S>", "<UNK>"];
+/// The same in a dictionary.
+pub(crate) const ROLES: [&str; 3] = ["<bos>", "<eos>", "<oov>"];
 
 /// Words by their characters, and by their number where there is a list of them.
 #[derive(Debug)]
 pub(crate) struct Characters {
     settings: CharacterFile,
+    alphabet: Alphabet,
     list: Vec<String>,
     numbers: HashMap<String, u32>,
+    roles: [&'static str; 3],
     unknown: u32,
 }
 
 impl Characters {
-    pub(crate) fn new(settings: CharacterFile, list: Vec<String>) -> Self {
+    /// Words by their bytes, and by their place in the list.
+    pub(crate) fn bytes(settings: CharacterFile, list: Vec<String>) -> Self {
         let mut numbers = HashMap::with_capacity(list.len());
         for (number, word) in list.iter().enumerate() {
             // Of a word that is listed twice the first number counts.
             numbers.entry(word.clone()).or_insert(number as u32);
         }
-        let unknown = numbers.get(BEGINS[2]).copied().unwrap_or(0);
-        Self { settings, list, numbers, unknown }
+        Self::new(settings, Alphabet::Bytes, (list, numbers), BEGINS)
+    }
+
+    /// Words by listed characters, and by their numbers, which are less than there are words.
+    pub(crate) fn listed(
+        settings: CharacterFile,
+        characters: Listed,
+        numbers: HashMap<String, u32>,
+    ) -> Self {
+        let mut list = vec![String::new(); numbers.len()];
+        for (word, number) in &numbers {
+            list[*number as usize].clone_from(word);
+        }
+        let alphabet = Alphabet::Listed(Box::new(characters));
+        Self::new(settings, alphabet, (list, numbers), ROLES)
+    }
+
+    fn new(
+        settings: CharacterFile,
+        alphabet: Alphabet,
+        (list, numbers): (Vec<String>, HashMap<String, u32>),
+        roles: [&'static str; 3],
+    ) -> Self {
+        let unknown = numbers.get(roles[2]).copied().unwrap_or(0);
+        Self { settings, alphabet, list, numbers, roles, unknown }
     }
 
     pub(crate) fn settings(&self) -> &CharacterFile {
@@ -38,13 +68,19 @@ impl Characters {
         self.settings.most
     }
 
+    /// The numbers of what stands before and after a sentence, and of a word that is not listed.
+    pub(crate) fn roles(&self) -> [Option<u32>; 3] {
+        self.roles.map(|role| self.id(role))
+    }
+
     pub(crate) fn encode(&self, text: &str, out: &mut Encoding) {
         let spans = self.settings.split.cut(text);
         out.characters.reserve(spans.len() * self.most());
         for [start, end] in spans {
             let word = self.cased(&text[start..end]);
-            out.push(self.number(&word), start, end);
-            if self.spell(word.as_bytes(), &mut out.characters) {
+            let (known_by, cut) = self.alphabet.spell(&word, self.most(), &mut out.characters);
+            out.push(self.number(known_by), start, end);
+            if cut {
                 out.cut.push(out.ids.len() - 1);
             }
         }
@@ -59,18 +95,6 @@ impl Characters {
 
     fn number(&self, word: &str) -> u32 {
         self.numbers.get(word).copied().unwrap_or(self.unknown)
-    }
-
-    /// Appends the word's numbers; tells whether it had to be cut.
-    fn spell(&self, bytes: &[u8], out: &mut Vec<u16>) -> bool {
-        let most = self.most();
-        let kept = bytes.len().min(most - 2);
-        let end = out.len() + most;
-        out.push(BEGIN);
-        out.extend(bytes[..kept].iter().map(|byte| u16::from(*byte) + 1));
-        out.push(END);
-        out.resize(end, FILL);
-        kept < bytes.len()
     }
 
     pub(crate) fn token(&self, id: u32) -> Option<&str> {

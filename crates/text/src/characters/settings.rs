@@ -6,12 +6,6 @@ use unicode_categories::UnicodeCategories;
 use crate::encoding::Span;
 use crate::words::words;
 
-/// The numbers of a word's characters: its bytes counted from 1, between the number that begins
-/// and the number that ends a word, filled up. ELMo's, plus 1, so that 0 is never used.
-pub(crate) const BEGIN: u16 = 259;
-pub(crate) const END: u16 = 260;
-pub(crate) const FILL: u16 = 261;
-
 /// Where a text is cut into words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -27,7 +21,7 @@ pub enum WordSplit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CharacterFile {
-    /// How characters are numbered: `bytes`, which is UTF-8.
+    /// How characters are numbered.
     pub kind: CharacterKind,
     /// Where words end.
     #[serde(default)]
@@ -47,9 +41,11 @@ pub struct CharacterFile {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CharacterKind {
-    /// By the bytes of UTF-8.
+    /// By the bytes of UTF-8; words by the lines of `vocab.txt`, where it is there.
     #[default]
     Bytes,
+    /// Unicode characters by the dictionary `char.dic`, words by `word.dic`: ELMoForManyLangs.
+    Dictionary,
 }
 
 fn fifty() -> usize {

@@ -319,6 +319,34 @@ const SETTINGS: &[Case] = &[
         &["characters.most"],
     ),
     (
+        "a word's row of no width",
+        "spelled and listed",
+        |e| e["characters"]["words"]["width"] = json!(0),
+        "Contradiction",
+        &["characters.words.width", "1 to 32768"],
+    ),
+    (
+        "a word's row of another width",
+        "spelled and listed",
+        |e| e["characters"]["words"]["width"] = json!(6),
+        "Shape",
+        &["embeddings.words.weight", "[15, 5]", "[15, 6]"],
+    ),
+    (
+        "a marker that is no word",
+        "spelled and listed",
+        |e| e["characters"]["words"]["markers"] = json!([0, 15]),
+        "Contradiction",
+        &["characters.words.markers", "below vocabulary (15)"],
+    ),
+    (
+        "a table of words that nothing reads",
+        "spelled and listed",
+        |e| drop(e["characters"].as_object_mut().map(|c| c.remove("words"))),
+        "Shape",
+        &["embeddings.projection.weight"],
+    ),
+    (
         "an activation that falls",
         "spelled apart",
         |e| e["characters"]["activation"] = json!("gelu"),
@@ -371,6 +399,7 @@ fn weights_that_are_not_the_settings_are_refused() {
         ("spelled joint", "embeddings.filters.2.bias"),
         ("spelled joint", "embeddings.highways.0.gate.weight"),
         ("spelled joint", "embeddings.projection.weight"),
+        ("spelled and listed", "embeddings.words.weight"),
     ];
     let mut failures = Vec::new();
     for (kind, name) in lost {

@@ -6,7 +6,7 @@ use std::path::Path;
 use contexture::{Embedder, OpenOptions};
 use contexture_kernels::Activation;
 use contexture_model::architectures::{
-    Aggregator, CharacterSettings, Directions, EncoderSettings, LstmSettings, Sizes,
+    Aggregator, CharacterSettings, Directions, EncoderSettings, LstmSettings, Sizes, WordTable,
 };
 use contexture_model::heads::LanguageHeadSettings;
 use contexture_model::positions::PositionSettings;
@@ -111,6 +111,12 @@ pub(crate) fn kinds() -> Vec<Kind> {
             e.mix = true;
         }),
         kind("spelled joint", |e, _| spelled(e)),
+        kind("spelled and listed", |e, lstm| {
+            apart(lstm);
+            spelled(e);
+            let words = Some(WordTable { width: 5, markers: [0, 1] });
+            e.characters = e.characters.take().map(|c| CharacterSettings { words, ..c });
+        }),
     ]
 }
 

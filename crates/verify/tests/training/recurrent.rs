@@ -140,7 +140,7 @@ fn learn(
 #[test]
 fn gradients_of_every_recurrent_variant_are_the_references() {
     let variants: BTreeMap<String, Variant> = problem::json("recurrent.json");
-    assert_eq!(variants.len(), 6);
+    assert_eq!(variants.len(), 7);
     for threads in [1, 2] {
         let pool = Arc::new(Pool::new(threads));
         for (name, golden) in &variants {

@@ -17,7 +17,7 @@ use crate::model::ModelArguments;
 /// bytes of the input; nothing is cut silently. --level word adds "words", an array of `{"text",
 /// "span", "embedding"}`; --level token makes "tokens" such an array and calls the count
 /// "tokens_total". --on-overflow chunk gives a record for each "chunk". Models that spell words out
-/// (ELMo) add "cut_words" where words have more bytes than they take. A text without any token has
+/// (ELMo) add "cut_words" where words are longer than they take. A text without any token has
 /// a vector of zeros.
 ///
 /// Files appear under their names when they are whole. A summary goes to standard error.

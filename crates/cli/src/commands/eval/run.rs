@@ -93,7 +93,7 @@ impl Opened {
                 );
             }
             let located = shared.model.locate(shared.quiet)?;
-            let model = Likelihood::open_folder(&located.folder, &shared.model.options())?;
+            let model = Likelihood::open_in(located.folder, &shared.model.options())?;
             return Ok(Self::Likelihood(Box::new(model)));
         }
         let embedder = shared.model.open(shared.quiet)?;

@@ -1,13 +1,15 @@
-//! Which files of a folder make it an ELMo, and what is written beside its weights.
+//! Which files of a folder make it an ELMo.
 
-use std::fs;
 use std::io::Read;
-use std::path::Path;
 
-use serde_json::json;
+use contexture_nn::Declared;
 
+use super::{options, weights};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
+use crate::checkpoint::arrays::{Arrays, Reader};
+use crate::checkpoint::hdf5::Hdf5;
+use crate::families::foreign::{Foreign, LIST_LIMIT};
 use crate::folder::{Config, Folder};
 
 /// The family's name in `info`.
@@ -17,25 +19,24 @@ pub(crate) const NAME: &str = "ELMo";
 #[derive(Debug)]
 pub(crate) struct ElmoFiles {
     /// Its sizes.
-    pub(crate) options: Config,
+    pub(super) options: Config,
     /// The HDF5 file's name.
-    pub(crate) weights: String,
+    weights: String,
     /// Words in its list, at least 1: without a list, every word has number 0.
-    pub(crate) vocabulary: usize,
+    pub(super) vocabulary: usize,
 }
 
-const LISTS: [&str; 2] = ["vocab.txt", "vocab.txt.gz"];
-const LIST_LIMIT: u64 = 256 << 20;
+pub(crate) const LISTS: [&str; 2] = ["vocab.txt", "vocab.txt.gz"];
 const WHAT: &str = "an ELMo is one options.json (or *_options.json) and one *.hdf5 with `weights` \
                     in its name (or model.hdf5)";
 
 impl ElmoFiles {
     /// The files; `None` where the folder is no ELMo. A `config.json` makes it something else.
     pub(crate) fn find(folder: &Folder) -> Result<Option<Self>, ModelError> {
-        if folder.file("config.json")?.is_some() {
+        if folder.holds("config.json")? {
             return Ok(None);
         }
-        let names = names(folder)?;
+        let names = folder.names()?;
         let Some(options) =
             one(folder, &names, |name| name == "options.json" || name.ends_with("_options.json"))?
         else {
@@ -55,34 +56,47 @@ impl ElmoFiles {
         let options = Config::new(folder.shown(&options), value)?;
         Ok(Some(Self { options, weights, vocabulary }))
     }
-
-    /// Writes what tells Contexture's own family how words are spelled, and copies their list.
-    pub(crate) fn write(
-        from: &Folder,
-        settings: &EncoderSettings,
-        to: &Path,
-    ) -> Result<(), ModelError> {
-        let most = settings.characters.as_ref().map_or(50, |characters| characters.most);
-        let path = to.join("characters.json");
-        let spelling = json!({"kind": "bytes", "split": "whitespace", "most": most});
-        fs::write(&path, format!("{spelling:#}\n")).map_err(|e| ModelError::io(&path, e))?;
-        for name in LISTS {
-            let Some(bytes) = from.read(name, LIST_LIMIT)? else { continue };
-            let path = to.join(name);
-            fs::write(&path, bytes).map_err(|e| ModelError::io(&path, e))?;
-        }
-        Ok(())
-    }
 }
 
-fn names(folder: &Folder) -> Result<Vec<String>, ModelError> {
-    let failed = |e| ModelError::io(folder.path(), e);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder.path()).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+impl Foreign for ElmoFiles {
+    fn name(&self) -> &'static str {
+        NAME
     }
-    names.sort();
-    Ok(names)
+
+    fn stated(&self) -> &Config {
+        &self.options
+    }
+
+    fn settings(&self) -> Result<EncoderSettings, ModelError> {
+        options::read(self)
+    }
+
+    fn arrays(&self, folder: &Folder) -> Result<Box<dyn Arrays>, ModelError> {
+        match Hdf5::open(folder, &self.weights)? {
+            Some(file) => Ok(Box::new(file)),
+            None => {
+                let advice = "it was there a moment ago".into();
+                Err(ModelError::NotFound { path: folder.shown(&self.weights), advice })
+            }
+        }
+    }
+
+    fn weight_files(&self) -> Vec<String> {
+        vec![self.weights.clone()]
+    }
+
+    fn parameter(
+        &self,
+        arrays: &mut Reader<'_>,
+        declared: &Declared,
+        all: &[Declared],
+    ) -> Result<Vec<f32>, ModelError> {
+        weights::parameter(arrays, declared, all)
+    }
+
+    fn own(&self) -> (&'static [&'static str], &'static str) {
+        (&["char_embed", "CNN", "RNN_"], "n_layers, n_highway and filters")
+    }
 }
 
 fn one(

@@ -5,6 +5,5 @@ mod files;
 mod options;
 mod weights;
 
-pub(crate) use files::{ElmoFiles, NAME};
-pub(crate) use options::read;
-pub(crate) use weights::values;
+pub(crate) use files::{ElmoFiles, LISTS, NAME};
+pub(crate) use options::{ACTIVATIONS, clip, filters};

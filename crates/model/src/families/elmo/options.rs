@@ -11,10 +11,10 @@ use crate::architectures::{
 use crate::folder::Config;
 
 /// The encoder that the options describe.
-pub(crate) fn read(files: &ElmoFiles) -> Result<EncoderSettings, ModelError> {
+pub(super) fn read(files: &ElmoFiles) -> Result<EncoderSettings, ModelError> {
     let options = &files.options;
     options.only("bidirectional", true.into())?;
-    let lstm = section(options, "lstm")?;
+    let [lstm, cnn] = [section(options, "lstm")?, section(options, "char_cnn")?];
     let cells = lstm.count(&["dim"], 1..=1 << 15)?;
     let outputs = lstm.optional_count(&["projection_dim"], 1..=1 << 14)?.unwrap_or(cells);
     if outputs > cells {
@@ -34,7 +34,7 @@ pub(crate) fn read(files: &ElmoFiles) -> Result<EncoderSettings, ModelError> {
             cell_clip: clip(&lstm, "cell_clip")?,
             projection_clip: clip(&lstm, "proj_clip")?,
         }),
-        characters: Some(characters(&section(options, "char_cnn")?)?),
+        characters: Some(characters(&cnn)?),
         ..EncoderSettings::plain(Sizes {
             hidden: 2 * outputs,
             heads: 1,
@@ -43,6 +43,7 @@ pub(crate) fn read(files: &ElmoFiles) -> Result<EncoderSettings, ModelError> {
             layers,
         })
     };
+    [lstm, cnn].iter().for_each(|section| options.adopt(section));
     Ok(settings)
 }
 
@@ -59,10 +60,14 @@ fn section(options: &Config, key: &str) -> Result<Config, ModelError> {
 }
 
 /// 0 and null both mean none, as in TensorFlow.
-fn clip(lstm: &Config, key: &str) -> Result<Option<f32>, ModelError> {
+pub(crate) fn clip(lstm: &Config, key: &str) -> Result<Option<f32>, ModelError> {
     let clip = lstm.number(&[key], 0.0..=1e6, 0.0)? as f32;
     Ok((clip > 0.0).then_some(clip))
 }
+
+/// What may follow the filters.
+pub(crate) const ACTIVATIONS: [(&str, Activation); 2] =
+    [("relu", Activation::Relu), ("tanh", Activation::Tanh)];
 
 fn characters(cnn: &Config) -> Result<CharacterSettings, ModelError> {
     let Some(embedding) = cnn.object("embedding")? else {
@@ -72,19 +77,18 @@ fn characters(cnn: &Config) -> Result<CharacterSettings, ModelError> {
     let highways = cnn.optional_count(&["n_highway"], 0..=16)?.unwrap_or(0);
     // 261 are stored in both cases: the one more is what fills up, counted by some and not others.
     cnn.optional_count(&["n_characters"], 261..=262)?;
-    let activations = [("relu", Activation::Relu), ("tanh", Activation::Tanh)];
     let Some(_) = cnn.text(&["activation"])? else {
         return Err(cnn.missing(&["activation"], "\"relu\" or \"tanh\""));
     };
     Ok(CharacterSettings {
         most: cnn.optional_count(&["max_characters_per_token"], 3..=1 << 10)?.unwrap_or(50),
-        activation: cnn.choice(&["activation"], &activations, Activation::Relu)?,
+        activation: cnn.choice(&["activation"], &ACTIVATIONS, Activation::Relu)?,
         ..CharacterSettings::bytes(width, filters(cnn)?, highways)
     })
 }
 
 /// `[[width, count], ...]`
-fn filters(cnn: &Config) -> Result<Vec<(usize, usize)>, ModelError> {
+pub(crate) fn filters(cnn: &Config) -> Result<Vec<(usize, usize)>, ModelError> {
     let expected = "a list of at most 64 pairs [width, count]";
     let Some((key, value)) = cnn.get(&["filters"]) else {
         return Err(cnn.missing(&["filters"], expected));

@@ -6,166 +6,97 @@
 //! the forget gate while it runs; here it is in the bias. Characters are counted from 1, so the
 //! table begins with a row that is never read.
 
-use std::collections::BTreeSet;
-
 use contexture_nn::Declared;
 
 use crate::ModelError;
-use crate::checkpoint::hdf5::Hdf5;
+use crate::checkpoint::arrays::Reader;
+use crate::families::foreign::size;
 
 /// Which of TensorFlow's gates stands in each of our four places.
 const GATES: [usize; 4] = [0, 2, 1, 3];
 const FORGET: usize = 1;
 
-/// Values of all declared parameters, in their order; of those that are not `wanted`, none. With
-/// the names of the arrays that nothing reads.
-pub(crate) fn values(
-    file: &Hdf5,
-    declared: &[Declared],
-    options: &str,
-    wanted: impl Fn(&str) -> bool,
-    mut take: impl FnMut(&Declared, Vec<f32>),
-) -> Result<Vec<String>, ModelError> {
-    let mut source = Source { file, options, read: BTreeSet::new(), last: None };
-    // What a cell is made of lies in one array: its size takes what the declaration does not say.
-    for parameter in declared.iter().filter(|declared| wanted(&declared.name)) {
-        let values = source.parameter(parameter, declared)?;
-        take(parameter, values);
-    }
-    let unread: Vec<String> =
-        file.shapes.keys().filter(|name| !source.read.contains(*name)).cloned().collect();
-    let own = ["char_embed", "CNN", "RNN_"];
-    match unread.iter().find(|name| own.iter().any(|own| name.starts_with(own))) {
-        None => Ok(unread),
-        Some(name) => {
-            let shape = &file.shapes[name];
-            let reason = format!(
-                "{options} has no place for it (shape {shape:?}); compare its n_layers, n_highway \
-                 and filters with the file"
-            );
-            Err(ModelError::tensor(&file.shown, name, reason))
+/// The values of one declared parameter.
+pub(super) fn parameter(
+    source: &mut Reader<'_>,
+    d: &Declared,
+    all: &[Declared],
+) -> Result<Vec<f32>, ModelError> {
+    let parts: Vec<&str> = d.name.split('.').collect();
+    let (rows, width) = (d.param.rows, d.param.width);
+    match parts[..] {
+        ["embeddings", "characters", "weight"] => {
+            let mut values = vec![0.0; width];
+            values.extend(source.array("char_embed", &[rows - 1, width])?);
+            Ok(values)
         }
+        ["embeddings", "filters", n, "weight"] => {
+            let table = size(all, "embeddings.characters.weight").1;
+            let shape = [1, width / table, table, rows];
+            let values = source.array(&format!("CNN/W_cnn_{n}"), &shape)?;
+            Ok(turned(&values, width, rows))
+        }
+        ["embeddings", "filters", n, "bias"] => source.array(&format!("CNN/b_cnn_{n}"), &[width]),
+        ["embeddings", "highways", n, part, kind] => {
+            let part = if part == "gate" { "carry" } else { "transform" };
+            linear(source, &format!("CNN_high_{n}"), part, kind, rows, width)
+        }
+        ["embeddings", "projection", kind] => projection(source, kind, rows, width),
+        ["layers", layer, direction, part, kind] => {
+            let number = if direction == "forward" { 0 } else { 1 };
+            let cell = format!("RNN_{number}/RNN/MultiRNNCell/Cell{layer}/LSTMCell");
+            if part == "projection" {
+                let values = source.array(&format!("{cell}/W_P_0"), &[width, rows])?;
+                return Ok(turned(&values, width, rows));
+            }
+            let prefix = format!("layers.{layer}.{direction}");
+            let inputs = size(all, &format!("{prefix}.input.weight")).1;
+            let (four, outputs) = size(all, &format!("{prefix}.recurrent.weight"));
+            if kind == "bias" {
+                return Ok(gates_of_bias(source.array(&format!("{cell}/B"), &[four])?));
+            }
+            let kernel = source.array(&format!("{cell}/W_0"), &[inputs + outputs, four])?;
+            let first = if part == "input" { 0 } else { inputs };
+            let values = gates(&kernel[first * four..(first + width) * four], four, width);
+            source.keep(format!("{cell}/W_0"), kernel);
+            Ok(values)
+        }
+        _ => Err(ModelError::tensor(source.shown(), &d.name, "no ELMo has such a parameter")),
     }
 }
 
-struct Source<'a> {
-    file: &'a Hdf5,
-    options: &'a str,
-    read: BTreeSet<String>,
-    last: Option<(String, Vec<f32>)>,
-}
-
-impl Source<'_> {
-    fn parameter(&mut self, d: &Declared, all: &[Declared]) -> Result<Vec<f32>, ModelError> {
-        let parts: Vec<&str> = d.name.split('.').collect();
-        let (rows, width) = (d.param.rows, d.param.width);
-        match parts[..] {
-            ["embeddings", "characters", "weight"] => {
-                let mut values = vec![0.0; width];
-                values.extend(self.array("char_embed", &[rows - 1, width])?);
-                Ok(values)
-            }
-            ["embeddings", "filters", n, "weight"] => {
-                let table = size(all, "embeddings.characters.weight").1;
-                let shape = [1, width / table, table, rows];
-                let values = self.array(&format!("CNN/W_cnn_{n}"), &shape)?;
-                Ok(turned(&values, width, rows))
-            }
-            ["embeddings", "filters", n, "bias"] => self.array(&format!("CNN/b_cnn_{n}"), &[width]),
-            ["embeddings", "highways", n, part, kind] => {
-                let part = if part == "gate" { "carry" } else { "transform" };
-                self.linear(&format!("CNN_high_{n}"), part, kind, rows, width)
-            }
-            ["embeddings", "projection", kind] => self.projection(kind, rows, width),
-            ["layers", layer, direction, part, kind] => {
-                let number = if direction == "forward" { 0 } else { 1 };
-                let cell = format!("RNN_{number}/RNN/MultiRNNCell/Cell{layer}/LSTMCell");
-                if part == "projection" {
-                    let values = self.array(&format!("{cell}/W_P_0"), &[width, rows])?;
-                    return Ok(turned(&values, width, rows));
-                }
-                let prefix = format!("layers.{layer}.{direction}");
-                let inputs = size(all, &format!("{prefix}.input.weight")).1;
-                let (four, outputs) = size(all, &format!("{prefix}.recurrent.weight"));
-                if kind == "bias" {
-                    return Ok(gates_of_bias(self.array(&format!("{cell}/B"), &[four])?));
-                }
-                let kernel = self.array(&format!("{cell}/W_0"), &[inputs + outputs, four])?;
-                let first = if part == "input" { 0 } else { inputs };
-                let values = gates(&kernel[first * four..(first + width) * four], four, width);
-                self.last = Some((format!("{cell}/W_0"), kernel));
-                Ok(values)
-            }
-            _ => Err(ModelError::tensor(&self.file.shown, &d.name, "no ELMo has such a parameter")),
+/// The projection of filters to words; there is none where both are equally many.
+fn projection(
+    source: &mut Reader<'_>,
+    kind: &str,
+    rows: usize,
+    width: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let present = source.has("CNN_proj/W_proj");
+    match (kind, present || rows != width) {
+        (_, true) => linear(source, "CNN_proj", "proj", kind, rows, width),
+        ("weight", false) => {
+            let mut values = vec![0.0; rows * width];
+            values.iter_mut().step_by(width + 1).for_each(|value| *value = 1.0);
+            Ok(values)
         }
-    }
-
-    /// The projection of filters to words; there is none where both are equally many.
-    fn projection(
-        &mut self,
-        kind: &str,
-        rows: usize,
-        width: usize,
-    ) -> Result<Vec<f32>, ModelError> {
-        let present = self.file.shapes.contains_key("CNN_proj/W_proj");
-        match (kind, present || rows != width) {
-            (_, true) => self.linear("CNN_proj", "proj", kind, rows, width),
-            ("weight", false) => {
-                let mut values = vec![0.0; rows * width];
-                values.iter_mut().step_by(width + 1).for_each(|value| *value = 1.0);
-                Ok(values)
-            }
-            (_, false) => Ok(vec![0.0; width]),
-        }
-    }
-
-    fn linear(
-        &mut self,
-        place: &str,
-        part: &str,
-        kind: &str,
-        rows: usize,
-        width: usize,
-    ) -> Result<Vec<f32>, ModelError> {
-        if kind == "bias" {
-            return self.array(&format!("{place}/b_{part}"), &[width]);
-        }
-        let values = self.array(&format!("{place}/W_{part}"), &[width, rows])?;
-        Ok(turned(&values, width, rows))
-    }
-
-    /// An array of the expected shape.
-    fn array(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let path = || self.file.shown.clone();
-        let told = || format!("{expected:?} ({})", self.options);
-        match self.file.shapes.get(name) {
-            None => Err(ModelError::MissingTensor {
-                path: path(),
-                tensor: name.into(),
-                parameter: format!("named by {}", self.options),
-                expected: format!("{expected:?}"),
-            }),
-            Some(found) if found != expected => Err(ModelError::Shape {
-                path: path(),
-                tensor: name.into(),
-                expected: told(),
-                found: format!("{found:?}"),
-            }),
-            Some(_) => {
-                self.read.insert(name.into());
-                match self.last.take() {
-                    Some((last, values)) if last == name => Ok(values),
-                    _ => self.file.read(name),
-                }
-            }
-        }
+        (_, false) => Ok(vec![0.0; width]),
     }
 }
 
-/// Rows and width of a declared parameter; zeros where there is none.
-fn size(declared: &[Declared], name: &str) -> (usize, usize) {
-    let found = declared.iter().find(|declared| declared.name == name);
-    found.map_or((0, 0), |found| (found.param.rows, found.param.width))
+fn linear(
+    source: &mut Reader<'_>,
+    place: &str,
+    part: &str,
+    kind: &str,
+    rows: usize,
+    width: usize,
+) -> Result<Vec<f32>, ModelError> {
+    if kind == "bias" {
+        return source.array(&format!("{place}/b_{part}"), &[width]);
+    }
+    let values = source.array(&format!("{place}/W_{part}"), &[width, rows])?;
+    Ok(turned(&values, width, rows))
 }
 
 /// `[from, to]` to `[to, from]`.

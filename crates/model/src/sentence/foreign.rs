@@ -1,4 +1,4 @@
-//! An ELMo's folder, opened as an encoder of Contexture's own family.
+//! A folder of a foreign kind (ELMo's), opened as an encoder of Contexture's own family.
 
 use std::sync::Arc;
 
@@ -6,25 +6,23 @@ use contexture_nn::{Stored, Weights};
 
 use super::info::ModelInfo;
 use super::model::{Model, Parts, Source, override_pooling, wanted};
-use super::options::OpenOptions;
+use super::options::{OpenOptions, WeightType};
 use super::plan::{Spelling, fresh, packed};
 use super::quantise;
 use crate::ModelError;
-use crate::checkpoint::hdf5::Hdf5;
 use crate::checkpoint::load::Form;
-use crate::families::elmo::{self, ElmoFiles};
-use crate::families::{CONTEXTURE, Heads};
+use crate::families::{CONTEXTURE, Heads, foreign};
 use crate::folder::modules;
-use crate::folder::{Folder, ModuleSettings};
+use crate::folder::{Config, Folder, ModuleSettings};
 
 impl Model {
-    /// Opens `folder` where it is an ELMo's; `None` where it is not.
-    pub(super) fn open_elmo(
+    /// Opens `folder` where its files are of a foreign kind; `None` where they are not.
+    pub(super) fn open_foreign(
         folder: &Folder,
         options: &OpenOptions,
     ) -> Result<Option<Self>, ModelError> {
-        let Some(files) = ElmoFiles::find(folder)? else { return Ok(None) };
-        let mut settings = elmo::read(&files)?;
+        let Some(files) = foreign::find(folder)? else { return Ok(None) };
+        let mut settings = files.settings()?;
         settings.dropout = options.dropout;
         let mut modules = modules::read(folder)?;
         if let Some(pooling) = &options.pooling {
@@ -33,25 +31,24 @@ impl Model {
         let listed = folder.shown("modules.json");
         let dense = |module: &ModuleSettings| matches!(module, ModuleSettings::Dense { .. });
         if modules.head.modules.iter().any(dense) {
-            return Err(ModelError::modules(&listed, "dense modules after an ELMo are not read"));
+            return Err(ModelError::modules(
+                &listed,
+                "dense modules after such a model are not read",
+            ));
         }
         let (heads, begin) = wanted(Heads::default(), options.add_heads.as_ref(), &settings)?;
         let parts = Parts::declare(&settings, modules.head.clone(), &heads, &listed)?;
-        let Some(file) = Hdf5::open(folder, &files.weights)? else {
-            let advice = "it was there a moment ago".into();
-            return Err(ModelError::NotFound { path: folder.shown(&files.weights), advice });
-        };
+        let file = files.arrays(folder)?;
         let is_fresh = |name: &str| {
             begin.0 && name.starts_with("language.") || begin.1 && name.starts_with("classifier.")
         };
-        let form = Form::of_options(options);
+        let form = Form::of_options(options, WeightType::F32);
         let declared = &parts.declaration.params;
         let mut read = Vec::with_capacity(declared.len());
-        let shown = files.options.path().display().to_string();
-        let unknown = elmo::values(
-            &file,
+        let unknown = foreign::values(
+            &*files,
+            &*file,
             declared,
-            &shown,
             |name| !is_fresh(name),
             |of, values| {
                 read.push(packed(values, of, form));
@@ -72,7 +69,7 @@ impl Model {
         let info = ModelInfo {
             folder: folder.path().into(),
             architecture: "encoder",
-            family: elmo::NAME,
+            family: files.name(),
             positions: Vec::new(),
             hidden: e.hidden,
             layers: e.layers.len(),
@@ -88,11 +85,11 @@ impl Model {
             sentence: modules.sentence.clone(),
             maximum_tokens: e.maximum_tokens,
             parameters: weights.count(),
-            bytes: file.len,
-            precisions: vec!["F32".into()],
-            weight_files: vec![files.weights.clone()],
+            bytes: file.bytes(),
+            precisions: file.precisions(),
+            weight_files: files.weight_files(),
             licence: None,
-            keys_read: Vec::new(),
+            keys_read: vec![keys_read(folder, files.stated())],
             tensors_ignored: Vec::new(),
             tensors_unknown: unknown,
         };
@@ -109,4 +106,10 @@ impl Model {
             spelling: Spelling { dialect: &CONTEXTURE.dialects[0], prefix: "" },
         }))
     }
+}
+
+/// The file of sizes beneath the folder, and its keys that were read.
+fn keys_read(folder: &Folder, config: &Config) -> (String, Vec<String>) {
+    let path = config.path().strip_prefix(folder.path()).unwrap_or(config.path());
+    (path.display().to_string(), config.keys_read())
 }
