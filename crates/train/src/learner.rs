@@ -105,15 +105,15 @@ fn part(
     tokenizer: &Tokenizer,
 ) -> Result<Model, TrainError> {
     let theirs = Embedder::open_tokenizer(&folder)?;
+    let shown = folder.path().display().to_string();
     let options = OpenOptions { threads, pack: false, ..OpenOptions::default() };
     let whole = Model::open_in(folder, &options)?;
-    let path = theirs.path().to_path_buf();
     let all = (0..whole.encoder().settings().layers.len()).collect();
     let layers: Vec<usize> = keep.layers.clone().unwrap_or(all);
     let words = (0..tokenizer.vocabulary_size() as u32).map(|id| {
         let token = tokenizer.token(id).unwrap_or_default();
         theirs.id(token).ok_or_else(|| {
-            let expected = format!("only tokens of {}", path.display());
+            let expected = format!("only tokens of {shown}");
             TrainError::value("tokenizer", expected, format!("`{token}`"))
         })
     });

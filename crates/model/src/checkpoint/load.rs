@@ -383,13 +383,14 @@ pub(crate) fn values(tensor: &str, place: &Place) -> Result<Vec<f32>, ModelError
     let shape = &place.entry.shape;
     check(tensor, place, shape)?;
     if place.entry.dtype == Dtype::I8 {
-        let (path, found) = (place.file.shown.clone(), "I8".into());
-        return Err(ModelError::Precision { path, tensor: tensor.into(), found });
+        // Bytes are no values without their scales, which only declared matrices have.
+        let (path, tensor) = (place.file.shown.clone(), tensor.into());
+        return Err(ModelError::Precision { path, tensor, found: "I8".into() });
     }
     let len = shape.iter().product();
     let mut values = vec![0.0; len];
-    let (place, tensor) = (place.clone(), tensor.into());
-    read(&Span { place, tensor, bytes: None, first: 0, len }, &mut values)?;
+    let span = Span { place: place.clone(), tensor: tensor.into(), bytes: None, first: 0, len };
+    read(&span, &mut values)?;
     Ok(values)
 }
 
