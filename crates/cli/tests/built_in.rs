@@ -65,6 +65,13 @@ fn every_command_works_with_nothing_around_it() {
 }
 
 #[test]
+fn what_is_inside_is_not_fetched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = alone(folder.path(), &["pull", BUILT_IN]).output().expect("the command starts");
+    assert!(bad(output).contains("inside this program"));
+}
+
+#[test]
 fn other_models_are_still_fetched() {
     let folder = tempfile::tempdir().expect("a folder");
     let arguments = ["embed", "a", "--model", "all-MiniLM-L6-v2"];

@@ -293,7 +293,7 @@ fn feed_forward_equals_its_maps_to_the_bit() {
             let network = FeedForward {
                 first: &first,
                 first_bias: Some(&b1),
-                activation: Activation::Gelu,
+                activation: Activation::Silu,
                 gated: false,
                 second: &second,
                 second_bias: Some(&b2),
@@ -307,6 +307,38 @@ fn feed_forward_equals_its_maps_to_the_bit() {
                     feed_forward(&pool, &x, rows, &network, Some(&residual), &mut out);
                     assert!(same(&out, &expected), "{set}, {rows} rows, {threads} threads");
                 }
+            }
+        }
+    }
+}
+
+/// Inner values become bytes at once: their GELU is coarser, and hardly any byte is another one.
+#[test]
+fn a_network_with_gelu_is_the_same_on_any_threads_and_near_its_maps() {
+    let (hidden, inner) = (64, 300);
+    for set in ByteIsa::supported() {
+        let first = Matrix::new(inner, hidden, &[3], 1).packed(set);
+        let second = Matrix::new(hidden, inner, &[0, 70], 2).packed(set);
+        let network = FeedForward {
+            first: &first,
+            first_bias: None,
+            activation: Activation::Gelu,
+            gated: false,
+            second: &second,
+            second_bias: None,
+        };
+        for rows in [1, 15, 200] {
+            let (x, zeros) = (noise(rows * hidden, 5), vec![0.0; rows * hidden]);
+            let near = by_maps(&x, rows, &network, &zeros);
+            let mut one = vec![f32::NAN; rows * hidden];
+            feed_forward(&Pool::new(1), &x, rows, &network, None, &mut one);
+            for threads in [2, 3, 8] {
+                let mut out = vec![f32::NAN; rows * hidden];
+                feed_forward(&Pool::new(threads), &x, rows, &network, None, &mut out);
+                assert!(same(&out, &one), "{set}, {rows} rows, {threads} threads");
+            }
+            for (found, expected) in one.iter().zip(&near) {
+                assert!((found - expected).abs() < 0.02, "{set}: {found} is not {expected}");
             }
         }
     }

@@ -29,6 +29,14 @@ impl Folder<'_> {
         }
     }
 
+    /// Whether something is called so.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::System(path) => path.join(name).exists(),
+            Self::Memory(_, files) => files.iter().any(|(other, _)| *other == name),
+        }
+    }
+
     /// How a file beneath the folder is shown.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path().join(name)

@@ -8,7 +8,7 @@
 //! twice).
 
 use super::inputs::{Inputs, quantise};
-use super::linear::{linear_strided, part, run};
+use super::linear::{Finish, linear_strided, part, run};
 use super::packed::QuantisedMatrix;
 use super::tile;
 use crate::Pool;
@@ -102,7 +102,8 @@ fn by_map(
         // SAFETY: shapes were checked; the scratch holds `rows` rows at its stride.
         unsafe {
             let x = (x.as_ptr(), network.first.inputs());
-            linear_strided(pool, x, rows, network.first, &first, (at, stride));
+            let finish = Finish { epilogue: &first, coarse: true };
+            linear_strided(pool, x, rows, network.first, &finish, (at, stride));
         }
         if network.gated {
             let target = Target(at);
@@ -116,7 +117,8 @@ fn by_map(
         // SAFETY: as above.
         unsafe {
             let out = (out.as_mut_ptr(), outputs);
-            linear_strided(pool, (at, stride), rows, network.second, &second, out);
+            let finish = Finish { epilogue: &second, coarse: false };
+            linear_strided(pool, (at, stride), rows, network.second, &finish, out);
         }
     });
 }
@@ -181,7 +183,8 @@ impl Tile<'_> {
         unsafe {
             Inputs::with(Scratch::Rows, rows, network.first, |bytes| {
                 quantise(network.first, (x, hidden), rows, bytes);
-                run(set, part(network.first, &first, (row, rows), panels, bytes, (at, stride)));
+                let finish = Finish { epilogue: &first, coarse: true };
+                run(set, part(network.first, &finish, (row, rows), panels, bytes, (at, stride)));
             });
             if network.gated {
                 dispatch_on(set.isa(), Gate { network, at, rows });
@@ -189,7 +192,9 @@ impl Tile<'_> {
             Inputs::with(Scratch::Rows, rows, network.second, |bytes| {
                 quantise(network.second, (at, stride), rows, bytes);
                 let out = (out, network.second.outputs());
-                run(set, part(network.second, &second, (row, rows), second_panels, bytes, out));
+                let finish = Finish { epilogue: &second, coarse: false };
+                let panels = second_panels;
+                run(set, part(network.second, &finish, (row, rows), panels, bytes, out));
             });
         }
     }

@@ -41,8 +41,17 @@ pub fn linear(
     // SAFETY: the lengths were just checked.
     unsafe {
         let to = (out.as_mut_ptr(), outputs);
-        linear_strided(pool, (x.as_ptr(), inputs), rows, weights, epilogue, to);
+        let x = (x.as_ptr(), inputs);
+        linear_strided(pool, x, rows, weights, &Finish { epilogue, coarse: false }, to);
     }
+}
+
+/// What happens to a product's elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    pub(crate) epilogue: &'a Epilogue<'a>,
+    /// Whether they become bytes at once, so that a coarser activation does.
+    pub(crate) coarse: bool,
 }
 
 /// [`linear`] with strides for x and out.
@@ -55,7 +64,7 @@ pub(crate) unsafe fn linear_strided(
     (x, x_stride): (*const f32, usize),
     rows: usize,
     weights: &QuantisedMatrix,
-    epilogue: &Epilogue<'_>,
+    finish: &Finish<'_>,
     (out, out_stride): (*mut f32, usize),
 ) {
     let set = weights.set();
@@ -70,7 +79,7 @@ pub(crate) unsafe fn linear_strided(
                     quantise(weights, (from.at(row * x_stride), x_stride), count, x);
                     let out = (to.at(row * out_stride), out_stride);
                     let panels = 0..weights.panels();
-                    run(set, part(weights, epilogue, (row, count), panels, x, out));
+                    run(set, part(weights, finish, (row, count), panels, x, out));
                 }
             });
         });
@@ -92,7 +101,7 @@ pub(crate) unsafe fn linear_strided(
             // SAFETY: rows and panels of tasks are disjoint and inside the shapes.
             unsafe {
                 let out = (to.at(row * out_stride), out_stride);
-                run(set, part(weights, epilogue, (row, count), panels, x.from(row), out));
+                run(set, part(weights, finish, (row, count), panels, x.from(row), out));
             }
         });
     });
@@ -107,7 +116,7 @@ const QUANTISED_ROWS: usize = 16;
 /// As [`linear_strided`].
 pub(crate) unsafe fn part(
     weights: &QuantisedMatrix,
-    epilogue: &Epilogue<'_>,
+    finish: &Finish<'_>,
     (row, rows): (usize, usize),
     panels: Range<usize>,
     x: Inputs,
@@ -116,7 +125,7 @@ pub(crate) unsafe fn part(
     let (width, outputs) = (weights.width(), weights.outputs());
     let first = panels.start * width;
     let columns = weights.columns(panels.start);
-    let null = std::ptr::null;
+    let (null, epilogue) = (std::ptr::null, finish.epilogue);
     let outliers = weights.outliers();
     let count = outliers.map_or(0, |outliers| outliers.columns.len());
     // SAFETY: all offsets stay inside what the caller promises.
@@ -134,6 +143,7 @@ pub(crate) unsafe fn part(
             columns: (panels.end * width).min(outputs) - first,
             bias: epilogue.bias.map_or(null(), |bias| bias.as_ptr().add(first)),
             activation: epilogue.activation,
+            coarse: finish.coarse,
             residual: (epilogue.residual)
                 .map_or(null(), |from| from.as_ptr().add(row * outputs + first)),
             residual_stride: outputs,

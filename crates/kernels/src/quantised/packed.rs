@@ -94,8 +94,14 @@ impl QuantisedMatrix {
         for (output, row) in values.chunks_exact(inputs.max(1)).enumerate() {
             let (panel, lane) = (output / width, output % width);
             let first = (panel * groups * width + lane) * GROUP;
-            for (group, four) in row.chunks(GROUP).enumerate() {
-                bytes[first + group * width * GROUP..][..four.len()].copy_from_slice(four);
+            let places = bytes[first..].chunks_mut(width * GROUP);
+            let (fours, rest) = row.as_chunks::<GROUP>();
+            for (place, four) in places.zip(fours) {
+                place[..GROUP].copy_from_slice(four);
+            }
+            if !rest.is_empty() {
+                let last = first + fours.len() * width * GROUP;
+                bytes[last..][..rest.len()].copy_from_slice(rest);
             }
             let sum: i32 = row.iter().map(|v| i32::from(*v)).sum();
             held.sums.as_mut_slice()[output] = sum;
@@ -116,15 +122,12 @@ impl QuantisedMatrix {
         if columns.is_empty() {
             return self;
         }
-        let (mut bytes, scales) = self.unpacked();
         let mut mask = vec![f32::from_bits(!0); inputs];
         for column in columns {
             let column = *column as usize;
             assert!(mask[column].to_bits() != 0, "outlier {column} is named twice");
             mask[column] = 0.0;
-            (0..outputs).for_each(|output| bytes[output * inputs + column] = 0);
         }
-        let packed = Self::pack_for(self.set, &bytes, &scales, outputs, inputs);
         let mut weights = Buffer::zeroed(self.panels() * columns.len() * width);
         for (index, values) in values.chunks_exact(outputs.max(1)).enumerate() {
             for (output, value) in values.iter().enumerate() {
@@ -133,7 +136,28 @@ impl QuantisedMatrix {
             }
         }
         let outliers = Some(Arc::new(Outliers { columns: columns.to_vec(), mask, weights }));
-        Self { outliers, ..packed }
+        Self { outliers, ..self.without(columns) }
+    }
+
+    /// The same with zeros in some input columns. Bytes that were written so need no second packing.
+    fn without(self, columns: &[u32]) -> Self {
+        let (outputs, inputs) = (self.outputs, self.inputs);
+        let (width, groups) = (self.width(), self.groups());
+        let held = self.held.bytes.as_slice();
+        let zeros = |column: usize| {
+            (0..outputs).all(|output| {
+                let first = (output / width * groups * width + output % width) * GROUP;
+                held[first + column / GROUP * width * GROUP + column % GROUP] == 0
+            })
+        };
+        if columns.iter().all(|column| zeros(*column as usize)) {
+            return self;
+        }
+        let (mut bytes, scales) = self.unpacked();
+        for column in columns {
+            (0..outputs).for_each(|output| bytes[output * inputs + *column as usize] = 0);
+        }
+        Self::pack_for(self.set, &bytes, &scales, outputs, inputs)
     }
 
     /// Input columns that are not bytes, where there are such.

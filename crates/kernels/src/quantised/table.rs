@@ -3,6 +3,8 @@
 //! table `[entries, width]`, scales `[entries]`, y `[tokens, width]`. A quarter of a plain table's
 //! memory; values are widened as they are looked up. Cost: one pass.
 
+use std::borrow::Cow;
+
 use super::rows::quantise_rows;
 use crate::Pool;
 use crate::blocks::each_block;
@@ -10,17 +12,19 @@ use crate::blocks::each_block;
 /// `[entries, width]` bytes with a scale for each entry.
 #[derive(Debug, Clone)]
 pub struct QuantisedTable {
-    values: Vec<i8>,
+    values: Cow<'static, [i8]>,
     scales: Vec<f32>,
     width: usize,
 }
 
 impl QuantisedTable {
-    /// A table of bytes `[entries, width]` with `[entries]` scales, as they are.
+    /// A table of bytes `[entries, width]` with `[entries]` scales, as they are: bytes that live as long
+    /// as the program stay where they lie.
     ///
     /// # Panics
     /// Where lengths do not fit.
-    pub fn new(values: Vec<i8>, scales: Vec<f32>, width: usize) -> Self {
+    pub fn new(values: impl Into<Cow<'static, [i8]>>, scales: Vec<f32>, width: usize) -> Self {
+        let values = values.into();
         assert_eq!(values.len(), scales.len() * width, "bytes of [{}, {width}]", scales.len());
         Self { values, scales, width }
     }
@@ -31,7 +35,7 @@ impl QuantisedTable {
     /// Where the length is not `entries * width`.
     pub fn quantise(values: &[f32], entries: usize, width: usize) -> Self {
         let (values, scales) = quantise_rows(values, entries, width);
-        Self { values, scales, width }
+        Self { values: values.into(), scales, width }
     }
 
     /// The number of rows.

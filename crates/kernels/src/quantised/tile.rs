@@ -47,6 +47,8 @@ pub(crate) struct Block {
     /// `[columns]`, or null.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
+    /// Whether the outputs become bytes at once, so that a coarser GELU does.
+    pub(crate) coarse: bool,
     /// `[rows, columns]` with a stride, or null.
     pub(crate) residual: *const f32,
     pub(crate) residual_stride: usize,
@@ -89,7 +91,10 @@ pub(crate) unsafe fn block<B: Bytes>(b: B, block: Block) {
                     bias: if block.bias.is_null() { block.bias } else { block.bias.add(first) },
                 };
                 panel(b, product, area);
-                epilogue::activate(b.simd(), block.activation, area);
+                match (block.activation, block.coarse) {
+                    (Activation::Gelu, true) => epilogue::gelu_coarse(b.simd(), area),
+                    (activation, _) => epilogue::activate(b.simd(), activation, area),
+                }
                 if !block.residual.is_null() {
                     let from = block.residual.add(row * block.residual_stride + first);
                     epilogue::add(b.simd(), from, block.residual_stride, area);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::PackedMatrix;
-use contexture_kernels::quantised::quantise_rows_into;
+use contexture_kernels::quantised::{QuantisedMatrix, QuantisedTable, quantise_rows_into};
 use contexture_nn::{Declared, Role, Stored};
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
@@ -218,7 +218,7 @@ fn run(tasks: Vec<Task<'_>>, form: Form, threads: usize) -> Result<Packed, Model
     let next = || tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
     let work = || {
         let mut packed = Packed::new();
-        let mut buffer = Vec::new();
+        let (mut buffer, mut bytes) = (Vec::new(), Vec::new());
         while let Some(task) = next() {
             match task {
                 Task::Read { into, span } => read(&span, into)?,
@@ -226,7 +226,7 @@ fn run(tasks: Vec<Task<'_>>, form: Form, threads: usize) -> Result<Packed, Model
                     read_rows(&span, bytes, scales, &mut buffer)?;
                 }
                 Task::Pack { index, fill } if fill.stays(form) => {
-                    packed.push((index, read_bytes(fill)?));
+                    packed.push((index, read_bytes(fill, &mut bytes)?));
                 }
                 Task::Pack { index, fill } => {
                     packed.push((index, Stored::Packed(read_packed(fill, &mut buffer)?)));
@@ -290,19 +290,29 @@ fn read_rows(
     Ok(())
 }
 
-/// A matrix of bytes, scales and columns apart as the file has them.
-fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
+/// A matrix or table of bytes, scales and columns apart as the file has them. One that is in memory
+/// already is not copied on its way.
+fn read_bytes(fill: &Fill, buffer: &mut Vec<i8>) -> Result<Stored, ModelError> {
     let param = fill.declared.param;
-    let (mut bytes, mut scales) = (vec![0; fill.len()], vec![0.0; param.rows]);
-    let (mut of_bytes, mut of_scales) = (&mut bytes[..], &mut scales[..]);
+    let in_place = match &fill.pieces[..] {
+        [Span { bytes: Some(rows), first, len, .. }] => rows.in_place(*first, *len)?,
+        _ => None,
+    };
+    if buffer.len() < fill.len() && in_place.is_none() {
+        *buffer = vec![0; fill.len()];
+    }
+    let mut scales = vec![0.0; param.rows];
+    let (mut of_bytes, mut of_scales) = (&mut buffer[..], &mut scales[..]);
     let mut apart: Vec<Vec<f32>> = Vec::new();
     let mut columns: Option<&[u32]> = None;
     for span in &fill.pieces {
         let Some(rows) = &span.bytes else { continue };
         let (row, count) = (span.first / param.width, span.len / param.width);
-        let (into, rest) = of_bytes.split_at_mut(span.len);
-        of_bytes = rest;
-        rows.read_bytes(span.first, into)?;
+        if in_place.is_none() {
+            let (into, rest) = of_bytes.split_at_mut(span.len);
+            of_bytes = rest;
+            rows.read_bytes(span.first, into)?;
+        }
         let (into, rest) = of_scales.split_at_mut(count);
         of_scales = rest;
         rows.read_scales(row, into)?;
@@ -321,13 +331,13 @@ fn read_bytes(fill: &Fill) -> Result<Stored, ModelError> {
             all.extend_from_slice(values);
         }
     }
-    match Stored::of_bytes(&fill.declared, bytes, scales) {
-        Stored::QuantisedMatrix(matrix) if !apart.is_empty() => {
-            let columns = columns.unwrap_or_default();
-            Ok(Stored::QuantisedMatrix(matrix.with_outliers(columns, &apart.concat())))
-        }
-        stored => Ok(stored),
+    if let (Role::Table, Some(bytes)) = (fill.declared.role, in_place) {
+        return Ok(Stored::QuantisedTable(QuantisedTable::new(bytes, scales, param.width)));
     }
+    let bytes = in_place.unwrap_or(&buffer[..fill.len()]);
+    let matrix = QuantisedMatrix::pack(bytes, &scales, param.rows, param.width);
+    let matrix = matrix.with_outliers(columns.unwrap_or_default(), &apart.concat());
+    Ok(Stored::QuantisedMatrix(matrix))
 }
 
 /// Read, widen and check in steps that stay in the cache.
@@ -368,7 +378,7 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// All values of one tensor, row-major, of any number format that is read; all finite.
+/// All values of one tensor, row-major, of any format of floats that is read; all finite.
 pub(crate) fn values(tensor: &str, place: &Place) -> Result<Vec<f32>, ModelError> {
     let shape = &place.entry.shape;
     check(tensor, place, shape)?;
@@ -410,10 +420,20 @@ impl Fill {
         if self.stays(form) { Held::Packed } else { form.of(self.declared.role) }
     }
 
-    /// Whether it is a matrix of bytes that stays one.
+    /// Whether it is a matrix of bytes, or a table of bytes in memory, that stays one.
     fn stays(&self, form: Form) -> bool {
         let bytes = || self.pieces.iter().all(|span| span.bytes.is_some());
-        form == Form::Bytes && self.declared.role == Role::Matrix && bytes()
+        let in_memory = || match &self.pieces[..] {
+            [span] => span.place.file.in_place(span.place.entry.start, 0).is_some(),
+            _ => false,
+        };
+        form == Form::Bytes
+            && bytes()
+            && match self.declared.role {
+                Role::Matrix => true,
+                Role::Table => in_memory(),
+                _ => false,
+            }
     }
 }
 

@@ -97,6 +97,24 @@ impl ByteRows {
     pub(crate) fn read_bytes(&self, first: usize, into: &mut [i8]) -> Result<(), ModelError> {
         let Place { file, entry } = &self.bytes;
         file.read_at(bytemuck::cast_slice_mut(into), entry.start + first as u64)?;
+        self.check_bytes(first, into)
+    }
+
+    /// The same where they lie; `None` where their file is not in memory.
+    pub(crate) fn in_place(
+        &self,
+        first: usize,
+        len: usize,
+    ) -> Result<Option<&'static [i8]>, ModelError> {
+        let Place { file, entry } = &self.bytes;
+        let Some(bytes) = file.in_place(entry.start + first as u64, len) else { return Ok(None) };
+        let bytes = bytemuck::cast_slice(bytes);
+        self.check_bytes(first, bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn check_bytes(&self, first: usize, into: &[i8]) -> Result<(), ModelError> {
+        let file = &self.bytes.file;
         if into.contains(&i8::MIN) {
             let reason = "it holds the byte -128; rows are quantised to -127 to 127";
             return Err(ModelError::tensor(&file.shown, &self.tensor, reason));

@@ -59,7 +59,7 @@ fn settings(folder: Folder) -> Result<Option<(String, CharacterFile)>, TextError
     if let Some(text) = read(folder, OWN, SETTINGS_LIMIT)? {
         return Ok(Some((OWN.to_owned(), own(&text, &folder.join(OWN))?)));
     }
-    if read(folder, CHARACTER_DICTIONARY, TOKENIZER_LIMIT)?.is_some() {
+    if folder.holds(CHARACTER_DICTIONARY) {
         return many_langs(folder);
     }
     let Some(name) = folder::options(folder) else { return Ok(None) };
