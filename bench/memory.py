@@ -1,5 +1,6 @@
 """The way from process start to the first vector, and memory, of whole commands.
 
+    python bench/memory.py start  --contexture BINARY [--repeat 30]
     python bench/memory.py start  --model FOLDER [--contexture BINARY] [--repeat 7]
     python bench/memory.py set    --model FOLDER [--contexture BINARY] [--name mixed]
     python bench/memory.py stream --model FOLDER --contexture BINARY [--texts 1000000]
@@ -9,7 +10,8 @@ memory, for `contexture embed` and for short Python programs with sentence-trans
 each repetition. `set`: peak memory while a whole set is embedded from a file. `stream`: resident memory while very many short
 texts go from a file through `contexture embed`, sampled once a second; it should stay flat.
 
-Here BINARY is `contexture`, the command line program, not the benchmark's worker.
+Here BINARY is `contexture`, the command line program, not the benchmark's worker. Without --model it is measured alone, with the
+model inside it.
 """
 
 import argparse
@@ -48,7 +50,7 @@ print(peer.embed(texts, 256, {{}})[0].tolist(), flush=True)
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("start", "set", "stream"))
-    parser.add_argument("--model", required=True, help="model folder")
+    parser.add_argument("--model", help="model folder (default: the model inside Contexture, which no peer has)")
     parser.add_argument("--contexture", help="the command line program")
     parser.add_argument("--contexture-arguments", default="", help="more arguments for `contexture embed`, in one string")
     parser.add_argument("--no-peers", action="store_true", help="only Contexture")
@@ -64,9 +66,10 @@ def commands(args, texts):
     """Each way to embed the lines of the file `texts` that prints a vector when it has one."""
     found = {}
     if args.contexture:
-        own = [args.contexture, "embed", "--model", args.model, "--input", texts, "--format", "jsonl"]
+        model = ["--model", args.model] if args.model else []
+        own = [args.contexture, "embed", *model, "--input", texts, "--format", "jsonl"]
         found["contexture embed"] = own + args.contexture_arguments.split()
-    if not args.no_peers:
+    if args.model and not args.no_peers:
         found["sentence-transformers"] = [sys.executable, "-c", SENTENCE_TRANSFORMERS, args.model, texts]
         found["onnxruntime"] = [sys.executable, "-c", ONNXRUNTIME, args.model, texts, str(args.work)]
     return found
@@ -115,11 +118,17 @@ def lines_of_set(name):
         return [json.loads(line) for line in file]
 
 
+def weight_bytes(args):
+    if args.model:
+        return (pathlib.Path(args.model) / "model.safetensors").stat().st_size
+    return json.loads(subprocess.check_output([args.contexture, "info", "--json"]))["bytes"]
+
+
 def start_and_set(args, folder):
     path = folder / "texts.txt"
     texts = [TEXT] if args.what == "start" else lines_of_set(args.name)
     path.write_text("".join(text + "\n" for text in texts))
-    weights = (pathlib.Path(args.model) / "model.safetensors").stat().st_size
+    weights = weight_bytes(args)
     figures = {}
     for _ in range(args.repeat if args.what == "start" else 1):
         for name, command in commands(args, str(path)).items():
@@ -141,7 +150,8 @@ def stream(args, folder):
     with open(path, "w", encoding="utf-8") as out:
         for number in range(args.texts):
             out.write(f"{starts[number % len(starts)]} {number}\n")
-    command = [args.contexture, "embed", "--model", args.model, "--input", str(path), "--output", str(folder / "vectors.npy")]
+    model = ["--model", args.model] if args.model else []
+    command = [args.contexture, "embed", *model, "--input", str(path), "--output", str(folder / "vectors.npy")]
     # the program is silent until its end here, so the first byte is the end of its output
     command = ["sh", "-c", 'printf . && exec "$@"', "sh", *command, *args.contexture_arguments.split()]
     figures = measure(command, sample_s=1.0)
@@ -156,6 +166,8 @@ def stream(args, folder):
 
 def main():
     args = arguments()
+    if not (args.model or args.contexture):
+        raise SystemExit("name --model, --contexture or both")
     with tempfile.TemporaryDirectory() as folder:
         figures = (stream if args.what == "stream" else start_and_set)(args, pathlib.Path(folder))
     if args.json:

@@ -165,6 +165,62 @@ def openvino_ir(model, path, sdpa):
     openvino.save_model(converted, str(path), compress_to_fp16=False)
 
 
+# --- int8
+
+CALIBRATION_TEXTS = 300
+
+
+def calibration_ids(model):
+    """Texts of the sets that are measured, so that nobody can say that calibration met other texts."""
+    import gzip
+
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(256)
+    texts = []
+    for name in ("short", "mixed"):
+        with gzip.open(pathlib.Path(__file__).parent.parent / "sets" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+            own = [json.loads(line) for line in file]
+        texts += own[:: max(1, 2 * len(own) // CALIBRATION_TEXTS)]
+    return [numpy.array([e.ids], numpy.int32) for e in tokenizer.encode_batch(texts)]
+
+
+def openvino_static(model, path):
+    """NNCF's post-training quantisation for transformers (with SmoothQuant), in its mixed preset."""
+    import nncf
+    import openvino
+
+    plain = path.with_name("plain.xml")
+    openvino_ir(model, plain, sdpa=True)
+    texts = nncf.Dataset(calibration_ids(model), lambda ids: (ids, numpy.ones_like(ids)))
+    made = nncf.quantize(
+        openvino.Core().read_model(str(plain)), texts, model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED, subset_size=CALIBRATION_TEXTS,
+    )
+    openvino.save_model(made, str(path), compress_to_fp16=False)
+
+
+def openvino_weights(model, path):
+    import nncf
+    import openvino
+
+    plain = path.with_name("plain.xml")
+    openvino_ir(model, plain, sdpa=True)
+    made = nncf.compress_weights(openvino.Core().read_model(str(plain)), mode=nncf.CompressWeightsMode.INT8_SYM)
+    openvino.save_model(made, str(path), compress_to_fp16=False)
+
+
+def onnx_dynamic(model, path, flash):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    plain = path.with_name("plain.onnx")
+    fused_onnx(model, plain, flash)
+    quantize_dynamic(str(plain), str(path), per_channel=True, reduce_range=False, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True})
+    plain.unlink()
+
+
 # --- CTranslate2
 
 
@@ -179,6 +235,10 @@ FORMS = {
     "flash.onnx": lambda m, p: fused_onnx(m, p, flash=True),
     "sdpa.xml": lambda m, p: openvino_ir(m, p, sdpa=True),
     "matmul.xml": lambda m, p: openvino_ir(m, p, sdpa=False),
+    "int8-static.xml": openvino_static,
+    "int8-weights.xml": openvino_weights,
+    "fused-int8.onnx": lambda m, p: onnx_dynamic(m, p, flash=False),
+    "flash-int8.onnx": lambda m, p: onnx_dynamic(m, p, flash=True),
     "ctranslate2": ctranslate2_folder,
 }
 

@@ -1,4 +1,5 @@
-"""ONNX Runtime on the fused graph. Options: `instances` (calls in flight), `flash` (unmasked attention where nothing is padded)."""
+"""ONNX Runtime on the fused graph. Options: `instances` (calls in flight), `flash` (unmasked attention where nothing is padded),
+`int8` (dynamic quantisation: a scale for each column of weights, one for each array of activations)."""
 
 import numpy
 import onnxruntime
@@ -21,8 +22,9 @@ class Peer:
         def session(name):
             return onnxruntime.InferenceSession(str(form(model, work, name)), setup, providers=["CPUExecutionProvider"])
 
-        self.masked = session("fused.onnx")
-        self.unmasked = session("flash.onnx") if options.get("flash") else None
+        kind = "-int8.onnx" if options.get("int8") else ".onnx"
+        self.masked = session("fused" + kind)
+        self.unmasked = session("flash" + kind) if options.get("flash") else None
 
     def embed(self, texts, max_length, options):
         ids = self.batches.ids(texts, max_length)

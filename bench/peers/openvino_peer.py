@@ -1,4 +1,5 @@
-"""OpenVINO, f32. Options: `instances` (streams), `attention`: "sdpa" or "matmul" (which of the two conversions)."""
+"""OpenVINO. Options: `instances` (streams), `attention`: "sdpa" or "matmul" (which of the two conversions), `int8`: "static"
+(weights and activations, calibrated by NNCF) or "weights" (weights alone; activations are quantised on the way, group by group)."""
 
 import numpy
 import openvino
@@ -15,13 +16,17 @@ class Peer:
         self.batches, self.instances = Batches(model), options.get("instances", 1)
         setup = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "EXECUTION_MODE_HINT": "ACCURACY",
+            # accuracy mode would switch the quantisation of activations off
+            "EXECUTION_MODE_HINT": "PERFORMANCE" if "int8" in options else "ACCURACY",
             "PERFORMANCE_HINT": "LATENCY" if self.instances == 1 else "THROUGHPUT",
             "NUM_STREAMS": str(self.instances),
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
-        path = form(model, work, options.get("attention", "sdpa") + ".xml")
+        if options.get("int8") == "weights":
+            setup["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "32"
+        name = f"int8-{options['int8']}" if "int8" in options else options.get("attention", "sdpa")
+        path = form(model, work, name + ".xml")
         self.model = openvino.Core().compile_model(str(path), "CPU", setup)
         self.request = self.model.create_infer_request()
         self.queue = openvino.AsyncInferQueue(self.model, self.instances) if self.instances > 1 else None

@@ -10,7 +10,7 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use contexture::{EmbedOptions, Embedder, OpenOptions, Record};
+use contexture::{EmbedOptions, Embedder, OpenOptions, Record, WeightType};
 use contexture_kernels::{isa::Isa, measure};
 use serde_json::{Value, json};
 
@@ -83,7 +83,13 @@ impl Worker {
         let begun = Instant::now();
         let folder = request["model"].as_str().ok_or("load needs \"model\"")?;
         let threads = request["threads"].as_u64().unwrap_or(0) as usize;
-        let options = OpenOptions { threads, ..OpenOptions::default() };
+        let weights = match request["options"]["weights"].as_str() {
+            None => None,
+            Some("f32") => Some(WeightType::F32),
+            Some("int8") => Some(WeightType::Int8),
+            Some(other) => return Err(format!("weights {other}: f32 or int8").into()),
+        };
+        let options = OpenOptions { threads, weights, ..OpenOptions::default() };
         self.embedder = Some(Embedder::open_folder(Path::new(folder), &options)?);
         Ok(json!({ "ok": true, "seconds": begun.elapsed().as_secs_f64() }))
     }

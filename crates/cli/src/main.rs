@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compare, embed, eval, info, positions, pull, similarity, tokenize, train};
+use commands::{compare, embed, eval, export, info, positions, pull, similarity, tokenize, train};
 
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
@@ -20,6 +20,8 @@ use commands::{compare, embed, eval, info, positions, pull, similarity, tokenize
     contexture embed --input reviews.csv --column review --output reviews.parquet\n  \
     contexture similarity 'ram hits sam' 'sam hits ram'\n\n\
     Exit codes: 0 done; 1 an error, said on standard error; 2 wrong usage; 130 interrupted.\n\
+    Without --model the model inside this program is used, contexture-small-en (it was\n    \
+    all-MiniLM-L6-v2 before, which --model all-MiniLM-L6-v2 still fetches).\n    \
     CONTEXTURE_MODEL names the model, CONTEXTURE_ISA (avx512, avx2, neon, plain) forces an\n\
     instruction set. `contexture COMMAND --help` shows a command's options with examples.")]
 struct Arguments {
@@ -44,6 +46,8 @@ enum Command {
     Info(info::InfoArguments),
     /// Look at a position function: table, distances, periods, and whether places coincide.
     Positions(positions::PositionsArguments),
+    /// Write a model's folder anew, its weights as bytes, halves or floats.
+    Export(export::ExportArguments),
     /// Bring a model into the cache.
     Pull(pull::PullArguments),
     /// Train a model of one's own, from scratch or from one that is there.
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Tokenize(arguments) => tokenize::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Positions(arguments) => positions::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Compare(arguments) => compare::run(*arguments),

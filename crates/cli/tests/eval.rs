@@ -123,6 +123,31 @@ fn pairs_and_senses_are_told_apart() {
     assert_eq!(report["lines"][0]["result"]["threshold_from"], "training");
 }
 
+#[test]
+fn triples_are_counted_by_kind_and_ties_are_wrong() {
+    let place = Place::new();
+    // The first positive is the anchor itself; the other is as far as its negative, since case and
+    // blanks are none of the model's.
+    let rows = "a cat sat\ta cat sat\tstocks fell today\troles\na dog ran\tred car\tRed  \
+                car\ttimes\n";
+    let data = place.file("t.tsv", &format!("anchor\tpositive\tnegative\tkind\n{rows}"));
+    let report = json(&["triples", &data]);
+    let names = ["roles", "times", "mean of the cases", "all"];
+    for (line, (name, share)) in names.iter().zip([1.0, 0.0, 0.5, 0.5]).enumerate() {
+        assert_eq!(report["lines"][line]["data"], *name);
+        assert_eq!(figure(&report, line, "accuracy"), share, "{name}");
+    }
+    assert_eq!(figure(&report, 3, "ties"), 1.0);
+    assert_eq!(report["lines"][3]["result"]["overall"]["right"], 1);
+    let markdown = good(eval(&["triples", &data, "--markdown", "--quiet"]));
+    assert!(markdown.contains("| data | triples | accuracy | right | ties |"), "{markdown}");
+    // By number, without kinds, all are one.
+    let bare = place.file("bare.tsv", rows);
+    let report = json(&["triples", &bare, "--no-header"]);
+    assert_eq!(report["lines"].as_array().map(Vec::len), Some(2));
+    assert_eq!(figure(&report, 1, "accuracy"), 0.5);
+}
+
 fn collection(place: &Place) -> String {
     let documents = ["a red car", "the blue sky above us", "some green grass"];
     let document = |(at, text): (usize, &&str)| {
@@ -196,6 +221,7 @@ fn what_is_wrong_is_named_by_file_and_line() {
     let header = with("header.tsv", "score\tsentence1\tsentence2\n");
     let label = with("label.tsv", "label\tsentence1\tsentence2\n1\ta\tb\nmaybe\tc\td\n");
     let one = with("one.tsv", "label\tsentence1\tsentence2\n1\ta\tb\n1\tc\td\n");
+    let won = with("won.tsv", "anchor\tpositive\tnegative\na\tb\tb\n");
     let index = with("index.tsv", "label\tidx\tsentence1\tsentence2\nT\t0-7\ta b\tc\n");
     let tags = with("tags.tsv", "a\tX\nb\n");
     let class = with("class.tsv", "label\ttext\nup\ta\nup\tb\n");
@@ -211,6 +237,8 @@ fn what_is_wrong_is_named_by_file_and_line() {
         (&["sts", "."], ".: cannot be opened: is a folder"),
         (&["pairs", &label], "label.tsv: line 3: column `label`: expected 1, T or true"),
         (&["pairs", &one], "one.tsv: expected two classes or more, found `true` only"),
+        (&["triples", &won], "won.tsv: line 2: column `negative`: expected another sentence"),
+        (&["triples", &label], "there is no column `anchor` or"),
         (&["wic", &index], "index.tsv: line 2: column `idx`: expected two word numbers"),
         (&["tagging", &tags, "--test", &tags], "tags.tsv: line 2: expected 2 columns or more"),
         (&["tagging", &tags, "--test", &tags, "--tag", "1"], "2 or more"),
@@ -241,9 +269,17 @@ fn a_model_without_a_language_head_says_so() {
 
 #[test]
 fn help_shows_examples() {
-    for task in
-        ["sts", "pairs", "retrieval", "wic", "classify", "tagging", "minimal-pairs", "perplexity"]
-    {
+    for task in [
+        "sts",
+        "pairs",
+        "triples",
+        "retrieval",
+        "wic",
+        "classify",
+        "tagging",
+        "minimal-pairs",
+        "perplexity",
+    ] {
         let output = stage::command().args(["eval", task, "--help"]).output().expect("starts");
         let said = good(output);
         assert!(said.contains(&format!("contexture eval {task} ")), "{task}: {said}");

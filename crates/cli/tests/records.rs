@@ -220,7 +220,7 @@ fn info_describes_the_model() {
 
 #[test]
 fn every_help_has_an_example() {
-    for name in ["embed", "similarity", "tokenize", "info", "pull"] {
+    for name in ["embed", "similarity", "tokenize", "info", "export", "pull"] {
         let output = good(command().args([name, "--help"]).output().expect("the command starts"));
         let (_, examples) = output.split_once("Examples:").expect(name);
         assert!(examples.contains(&format!("contexture {name} ")), "{name}");

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
 
-    let embedder = Embedder::open(contexture::hub::DEFAULT_MODEL)?;
+    let embedder = Embedder::open(contexture::BUILT_IN)?;
     let records = embedder.embed(&lines)?;
 
     let mut pairs = Vec::new();

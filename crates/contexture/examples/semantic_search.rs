@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lines: Vec<(usize, &str)> =
         text.lines().enumerate().filter(|(_, line)| line.split_whitespace().count() >= 3).collect();
 
-    let embedder = Embedder::open(contexture::hub::DEFAULT_MODEL)?;
+    let embedder = Embedder::open(contexture::BUILT_IN)?;
     let question = embedder.embed(&[question])?;
     let passages = embedder.embed(&lines.iter().map(|(_, line)| *line).collect::<Vec<_>>())?;
 

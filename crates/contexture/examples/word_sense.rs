@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         sentences = SENTENCES.map(String::from).to_vec();
     }
 
-    let embedder = Embedder::open(contexture::hub::DEFAULT_MODEL)?;
+    let embedder = Embedder::open(contexture::BUILT_IN)?;
     let options = EmbedOptions { levels: Levels::WORDS, ..EmbedOptions::default() };
     let mut found = Vec::new();
     for (record, sentence) in embedder.embed_with(&sentences, &options)?.iter().zip(&sentences) {

@@ -7,7 +7,7 @@
 //! use contexture::{Embedder, cosine};
 //!
 //! # fn main() -> Result<(), contexture::EngineError> {
-//! let embedder = Embedder::open("all-MiniLM-L6-v2")?; // a name, a folder, or an archive
+//! let embedder = Embedder::built_in()?; // no file, no network
 //! let records = embedder.embed(&["ram hits sam", "sam hits ram"])?;
 //! let similar = cosine(records[0].vector(), records[1].vector());
 //! assert!(similar < 0.9999, "the order of words matters");
@@ -16,7 +16,17 @@
 //! # }
 //! ```
 //!
-//! A model that is not in the cache is fetched on first use; [`OpenOptions::pull`] forbids that.
+//! [`Embedder::built_in`] is the model inside the program ([`BUILT_IN`] by name; the feature `built-in`,
+//! on by default, leaves it out where it is off). [`Embedder::open`] takes another one's name, its
+//! folder or an archive: a model that is not in the cache is fetched on first use, which
+//! [`OpenOptions::pull`] forbids.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), contexture::EngineError> {
+//! let embedder = contexture::Embedder::open("all-MiniLM-L6-v2")?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Words and tokens
 //!
@@ -24,7 +34,7 @@
 //! use contexture::{EmbedOptions, Embedder, Levels};
 //!
 //! # fn main() -> Result<(), contexture::EngineError> {
-//! # let embedder = Embedder::open("all-MiniLM-L6-v2")?;
+//! # let embedder = Embedder::built_in()?;
 //! let options = EmbedOptions { levels: Levels::WORDS, ..EmbedOptions::default() };
 //! for record in embedder.embed_with(&["The bank of the river"], &options)? {
 //!     for word in record.words.iter().flatten() {
@@ -59,13 +69,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+/// A model's folder written anew, in other numbers.
+pub use contexture_engine::export;
 /// Position functions, and what there is to say about one: table, distances, spectrum, verdict.
 pub use contexture_engine::positions;
 pub use contexture_engine::quantize;
 pub use contexture_engine::{
-    DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Info, Input, Isa, Layer,
-    Levels, Next, OpenOptions, Overflow, Pooling, Positions, Record, Span, Tokenizer, Unit, Vector,
-    cosine,
+    BUILT_IN, DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Folder, Info,
+    Input, Isa, Layer, Levels, Located, Next, OpenOptions, Overflow, Pooling, Positions, Record,
+    Span, Tokenizer, Unit, Vector, WeightFormat, WeightType, built_in, cosine, locate,
 };
 
 /// Finds models on this machine and fetches them: cache, archives, the Hugging Face Hub, packages.

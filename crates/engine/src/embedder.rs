@@ -6,14 +6,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contexture_hub::{self as hub, HubError};
+use contexture_hub as hub;
 use contexture_kernels::{Pool, isa::Isa};
-use contexture_model::Model;
+use contexture_model::folder::Folder;
+use contexture_model::{Model, WeightType};
 use contexture_nn::Session;
 use contexture_text::{TextError, Tokenizer};
 
 use crate::assemble::Subject;
 use crate::forward::{Forward, Work};
+use crate::locate::{BUILT_IN, card, holds_tokenizer, locate, open_tokenizer};
 use crate::plan::Plan;
 use crate::stream::run_ordered;
 use crate::{EmbedOptions, EngineError, Info, Record, Span};
@@ -37,11 +39,13 @@ pub struct OpenOptions {
     pub pull: bool,
     /// Whether the model may know where a token stands.
     pub positions: Positions,
+    /// The numbers to compute products with; `None`: as the model stores them.
+    pub weights: Option<WeightType>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { threads: 0, pull: true, positions: Positions::default() }
+        Self { threads: 0, pull: true, positions: Positions::default(), weights: None }
     }
 }
 
@@ -91,7 +95,16 @@ const JOINT_TOKENS_PER_THREAD: usize = 192;
 const BYTES_PER_TOKEN: usize = 4;
 
 impl Embedder {
-    /// Opens a model by name, folder or archive; fetches it where it is not cached.
+    /// Opens the model inside the program: no file is read, no network used.
+    ///
+    /// # Errors
+    /// [`EngineError::NotBuiltIn`] where the program was compiled without it.
+    pub fn built_in() -> Result<Self, EngineError> {
+        Self::open(BUILT_IN)
+    }
+
+    /// Opens a model by name, folder or archive; fetches it where it is not cached. [`BUILT_IN`] is
+    /// the name of the model inside the program.
     ///
     /// # Errors
     /// [`EngineError`] with the place, what was found, and what to do.
@@ -104,19 +117,14 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::open`].
     pub fn open_with(model: impl AsRef<str>, options: &OpenOptions) -> Result<Self, EngineError> {
-        let name = model.as_ref();
-        let settings = hub::Options::default();
-        let located = match hub::locate(name, &settings) {
-            Err(HubError::NotCached { .. }) if options.pull => {
-                hub::pull(name, &settings, &mut |progress| {
-                    if progress.stage == hub::Stage::Announce {
-                        tracing::info!("{}", progress.text);
-                    }
-                })?
+        let mut tell = |progress: hub::Progress<'_>| {
+            if progress.stage == hub::Stage::Announce {
+                tracing::info!("{}", progress.text);
             }
-            other => other?,
         };
-        Self::open_folder(&located.folder, options)
+        let pull = options.pull.then_some(&mut tell as &mut dyn FnMut(hub::Progress<'_>));
+        let located = locate(model.as_ref(), &hub::Options::default(), pull)?;
+        Self::open_in(located.folder, options)
     }
 
     /// Opens a model's folder.
@@ -124,6 +132,14 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::open`].
     pub fn open_folder(folder: &Path, options: &OpenOptions) -> Result<Self, EngineError> {
+        Self::open_in(Folder::open(folder)?, options)
+    }
+
+    /// Opens a model's folder that [`locate`] found.
+    ///
+    /// # Errors
+    /// As [`Embedder::open`].
+    pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, EngineError> {
         Isa::from_environment().map_err(EngineError::Instructions)?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -132,6 +148,7 @@ impl Embedder {
         let settings = contexture_model::OpenOptions {
             threads,
             without_positions: options.positions == Positions::None,
+            weights: options.weights,
             ..contexture_model::OpenOptions::default()
         };
         let (tokenizer, model) = open_both(folder, &settings)?;
@@ -151,8 +168,8 @@ impl Embedder {
     ///
     /// # Errors
     /// Where tokenizer files are absent or malformed.
-    pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer, EngineError> {
-        Ok(Tokenizer::open(folder)?)
+    pub fn open_tokenizer(folder: &Folder) -> Result<Tokenizer, EngineError> {
+        open_tokenizer(folder)
     }
 
     /// Sentence vectors of `texts`, in their order, as the model's folder says.
@@ -354,14 +371,41 @@ impl Embedder {
             max_length: self.max_length(),
             tokenizer: tokenizer.kind(),
             tokens_known: tokenizer.vocabulary_size(),
+            weights: numbers(model),
             instructions: Isa::current().name(),
             sha256: sha256.into_iter().map(|(_, digest)| digest).collect(),
         })
     }
 
+    /// The text of the model's card (README.md beside the weights), without the settings at its head;
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn card(&self) -> Result<Option<String>, EngineError> {
+        self.shared.model.folder().map_or(Ok(None), card)
+    }
+
     fn plan(&self, options: &EmbedOptions) -> Result<Plan, EngineError> {
         Plan::new(&self.shared.model, &self.shared.tokenizer, options)
     }
+}
+
+/// The numbers that a model computes with, in words.
+fn numbers(model: &Model) -> String {
+    let (bytes, floats) = model.weights().count_by_type();
+    if bytes == 0 {
+        return WeightType::F32.name().into();
+    }
+    let share = 100.0 * bytes as f64 / model.info().parameters.max(1) as f64;
+    let exact = match model.info().lstm.is_some() || model.info().characters.is_some() {
+        true => "recurrences, convolutions, norms, biases, columns of outliers",
+        false => "norms, biases, columns of outliers",
+    };
+    format!(
+        "{} ({share:.1} % of the parameters); f32: {floats} values ({exact})",
+        WeightType::Int8.name()
+    )
 }
 
 impl std::fmt::Debug for Embedder {
@@ -469,20 +513,17 @@ impl Shared {
 /// Tokenizer and model side by side: neither needs the other, unless the tokenizer lies in a
 /// module's folder, which only the model knows.
 fn open_both(
-    folder: &Path,
+    folder: Folder,
     settings: &contexture_model::OpenOptions,
 ) -> Result<(Tokenizer, Model), EngineError> {
-    let at_root = ["tokenizer.json", "characters.json", "vocab.txt"]
-        .iter()
-        .any(|name| folder.join(name).exists());
-    if !at_root {
-        let model = Model::open(folder, settings)?;
-        let place = model.encoder_folder().map_or(folder, |folder| folder.path());
-        return Ok((Tokenizer::open(place)?, model));
+    if !holds_tokenizer(&folder) {
+        let model = Model::open_in(folder.clone(), settings)?;
+        let tokenizer = open_tokenizer(model.encoder_folder().unwrap_or(&folder))?;
+        return Ok((tokenizer, model));
     }
     let (tokenizer, model) = std::thread::scope(|scope| {
-        let tokenizer = scope.spawn(|| Tokenizer::open(folder));
-        let model = Model::open(folder, settings);
+        let tokenizer = scope.spawn(|| open_tokenizer(&folder));
+        let model = Model::open_in(folder.clone(), settings);
         (tokenizer.join(), model)
     });
     // The model's errors come first: what is no model folder has no tokenizer either.

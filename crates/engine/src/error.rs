@@ -17,6 +17,20 @@ pub enum EngineError {
     /// The model could not be opened.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The program was compiled without a model of its own.
+    #[error(
+        "no model is built into this program (it was compiled without the feature `built-in`, or \
+         without the model's files); name one, such as --model all-MiniLM-L6-v2, or a folder"
+    )]
+    NotBuiltIn,
+    /// A place where a model's folder cannot be written.
+    #[error("{path}: {reason}", path = .path.display())]
+    Output {
+        /// The place.
+        path: std::path::PathBuf,
+        /// What stands in the way.
+        reason: String,
+    },
     /// A text is longer than the limit, and cutting was not allowed.
     #[error(
         "text {index}: {tokens} tokens, and the limit is {limit}; cut it (truncate), split it \

@@ -14,6 +14,8 @@ pub struct Info {
     pub tokenizer: &'static str,
     /// Entries of the tokenizer's vocabulary.
     pub tokens_known: usize,
+    /// The numbers that products are computed with: `f32`, or `int8` with what is not.
+    pub weights: String,
     /// The instruction set that the kernels run on.
     pub instructions: &'static str,
     /// The SHA-256 of each weight file, where it was asked for.

@@ -7,9 +7,11 @@
 mod assemble;
 mod embedder;
 mod error;
+pub mod export;
 mod forward;
 mod info;
 mod likelihood;
+mod locate;
 mod options;
 mod plan;
 pub mod quantize;
@@ -17,11 +19,14 @@ mod record;
 mod stream;
 
 pub use contexture_kernels::isa::Isa;
+pub use contexture_model::folder::Folder;
 pub use contexture_model::positions;
+pub use contexture_model::{WeightFormat, WeightType};
 pub use contexture_text::{Encoding, Overflow, Tokenizer};
 pub use embedder::{Embedder, Input, Next, OpenOptions, Positions};
 pub use error::EngineError;
 pub use info::Info;
 pub use likelihood::{Ask, Likelihood, Objective, Sequence};
+pub use locate::{BUILT_IN, Located, built_in, locate};
 pub use options::{DEFAULT_BUDGET_TOKENS, EmbedOptions, Layer, Levels, Pooling};
 pub use record::{Record, Span, Unit, Vector, cosine};

@@ -13,11 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use contexture_hub::{self as hub};
 use contexture_kernels::{Pool, isa::Isa};
 use contexture_model::Model;
+use contexture_model::folder::Folder;
 use contexture_model::heads::LanguageHead;
 use contexture_nn::ops::Gather;
 use contexture_nn::{Segments, Session};
 use contexture_text::{Overflow, Tokenizer};
 
+use crate::locate::{holds_tokenizer, locate, open_tokenizer};
 use crate::stream::run_ordered;
 use crate::{EngineError, OpenOptions, Positions, Span};
 
@@ -95,13 +97,9 @@ impl Likelihood<'static> {
     /// As [`crate::Embedder::open`]; [`EngineError::NoLanguageHead`] where the checkpoint has none.
     pub fn open(model: impl AsRef<str>, options: &OpenOptions) -> Result<Self, EngineError> {
         let settings = hub::Options { offline: !options.pull, ..hub::Options::default() };
-        let located = match hub::locate(model.as_ref(), &settings) {
-            Err(hub::HubError::NotCached { .. }) if options.pull => {
-                hub::pull(model.as_ref(), &settings, &mut |_| {})?
-            }
-            other => other?,
-        };
-        Self::open_folder(&located.folder, options)
+        let mut quiet = |_: hub::Progress<'_>| {};
+        let pull = options.pull.then_some(&mut quiet as &mut dyn FnMut(hub::Progress<'_>));
+        Self::open_in(locate(model.as_ref(), &settings, pull)?.folder, options)
     }
 
     /// Opens a model's folder with its language head.
@@ -109,6 +107,14 @@ impl Likelihood<'static> {
     /// # Errors
     /// As [`Likelihood::open`].
     pub fn open_folder(folder: &Path, options: &OpenOptions) -> Result<Self, EngineError> {
+        Self::open_in(Folder::open(folder)?, options)
+    }
+
+    /// Opens a model's folder that [`locate`] found, with its language head.
+    ///
+    /// # Errors
+    /// As [`Likelihood::open`].
+    pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, EngineError> {
         Isa::from_environment().map_err(EngineError::Instructions)?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -117,16 +123,14 @@ impl Likelihood<'static> {
         let settings = contexture_model::OpenOptions {
             threads,
             without_positions: options.positions == Positions::None,
+            weights: options.weights,
             heads: true,
             ..contexture_model::OpenOptions::default()
         };
-        let model = Model::open(folder, &settings)?;
-        let place = match model.encoder_folder() {
-            Some(encoder) if !folder.join("tokenizer.json").exists() => encoder.path(),
-            _ => folder,
-        };
-        let tokenizer = Tokenizer::open(place)?;
-        let place = folder.display().to_string();
+        let model = Model::open_in(folder.clone(), &settings)?;
+        let encoder = model.encoder_folder().filter(|_| !holds_tokenizer(&folder));
+        let tokenizer = open_tokenizer(encoder.unwrap_or(&folder))?;
+        let place = folder.path().display().to_string();
         Self::new(Held::Own(Box::new(model)), Held::Own(Box::new(tokenizer)), threads, &place)
     }
 }

@@ -1,8 +1,5 @@
 //! The models that Contexture knows by name, with the digest of their weights.
 
-/// The model that is used where none is named.
-pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
-
 /// A Python package that ships (a part of) a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {

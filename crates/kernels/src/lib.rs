@@ -20,6 +20,7 @@ pub mod optimise;
 pub mod pointwise;
 mod pool;
 pub mod pooling;
+pub mod quantised;
 pub mod rotary;
 pub mod softmax;
 

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::Pool;
-use crate::isa::{Isa, Kernel, Simd, dispatch, dispatch_on};
+use crate::isa::{
+    ByteIsa, ByteKernel, Bytes, Isa, Kernel, Simd, dispatch, dispatch_bytes, dispatch_on,
+};
 
 /// Sizes of the data caches of one core, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,53 @@ pub fn peak_gflops_on(isa: Isa, threads: usize) -> f64 {
         best = best.max(operations / begin.elapsed().as_secs_f64() / 1e9);
     }
     best
+}
+
+/// Multiply-adds of bytes per second on registers alone, as billions of operations (a multiply-add
+/// counts two), on `threads` threads at once: the best of several short runs.
+///
+/// # Panics
+/// Where this machine cannot run `set`.
+pub fn peak_byte_gops_on(set: ByteIsa, threads: usize) -> f64 {
+    let pool = Pool::new(threads);
+    let steps = 150_000;
+    let mut best = 0.0f64;
+    for _ in 0..60 {
+        let begin = Instant::now();
+        pool.run(threads, &|_| {
+            std::hint::black_box(dispatch_bytes(set, ByteChains { steps }));
+        });
+        let operations = (threads * steps * CHAINS * lanes(set.isa()) * 8) as f64;
+        best = best.max(operations / begin.elapsed().as_secs_f64() / 1e9);
+    }
+    best
+}
+
+struct ByteChains {
+    steps: usize,
+}
+
+impl ByteKernel for ByteChains {
+    type Output = f32;
+    #[inline(always)]
+    fn run<B: Bytes>(self, b: B) -> f32 {
+        let (x, w, start) = ([3u8; 4], [2i8; 64], [0i32; 16]);
+        // SAFETY: no vector has more than 16 lanes.
+        let (x, w, start) =
+            unsafe { (b.inputs(x.as_ptr()), b.weights(w.as_ptr()), b.start(start.as_ptr())) };
+        let (mut sums, x, w) = ([start; CHAINS], std::hint::black_box(x), std::hint::black_box(w));
+        for _ in 0..self.steps {
+            for sum in &mut sums {
+                *sum = b.dot(*sum, x, w);
+            }
+        }
+        let s = b.simd();
+        let mut total = s.splat(0.0);
+        for sum in sums {
+            total = s.add(total, b.float(sum));
+        }
+        s.sum(total)
+    }
 }
 
 fn lanes(isa: Isa) -> usize {

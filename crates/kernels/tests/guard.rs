@@ -18,12 +18,13 @@ use contexture_kernels::gemm::{
     weight_gradient_on,
 };
 use contexture_kernels::highway::{carry, carry_backward};
-use contexture_kernels::isa::{Isa, Kernel, Simd, dispatch_on};
+use contexture_kernels::isa::{ByteIsa, Isa, Kernel, Simd, dispatch_on};
 use contexture_kernels::lookup::{add_looked_up, add_rows, lookup, lookup_backward, row_products};
 use contexture_kernels::norm::{Norm, layer_norm_backward, layer_norm_on};
 use contexture_kernels::optimise::{AdamStep, adam_on, sum_of_squares_on};
 use contexture_kernels::pointwise::{add_scaled, normalize, normalize_backward, weighted_sum};
 use contexture_kernels::pooling::{Pooling, pool_rows, pool_rows_backward};
+use contexture_kernels::quantised::{self, QuantisedMatrix, QuantisedTable, quantise_rows};
 use contexture_kernels::rotary::{Rotation, Turn, rotate_on};
 use contexture_kernels::softmax::{Smoothed, cross_entropy_on, softmax_backward, softmax_on};
 use contexture_kernels::{Pool, Store};
@@ -212,6 +213,85 @@ fn feed_forward_networks_stay_inside() {
             }
         }
     });
+}
+
+/// Bytes between two pages that fault, as floats' memory: quarters of them.
+fn fenced_bytes(fence: Fence, len: usize) -> (Fenced, usize) {
+    (Fenced::new(fence, len.div_ceil(4)), len)
+}
+
+#[test]
+fn products_of_bytes_stay_inside() {
+    let pools = [Pool::new(1), Pool::new(2)];
+    for (set, fence) in
+        ByteIsa::supported().into_iter().flat_map(|set| FENCES.map(|fence| (set, fence)))
+    {
+        for inputs in 1..=63 {
+            for outputs in [1, 5, 12, 31, 33] {
+                let weights = Fenced::new(fence, inputs * outputs);
+                let (bytes, scales) = quantise_rows(&weights, outputs, inputs);
+                let packed = QuantisedMatrix::pack_for(set, &bytes, &scales, outputs, inputs);
+                let columns = Fenced::new(fence, outputs);
+                let outliers = packed.clone().with_outliers(&[inputs as u32 - 1], &columns);
+                let bias = Fenced::new(fence, outputs);
+                for (rows, pool) in [1, 3, 17].into_iter().flat_map(|rows| [(rows, 0), (rows, 1)]) {
+                    let x = Fenced::new(fence, rows * inputs);
+                    let residual = Fenced::new(fence, rows * outputs);
+                    let mut out = Fenced::new(fence, rows * outputs);
+                    let epilogue = Epilogue {
+                        bias: Some(&bias),
+                        activation: Activation::Gelu,
+                        residual: Some(&residual),
+                    };
+                    quantised::linear(&pools[pool], &x, rows, &packed, &epilogue, &mut out);
+                    quantised::linear(&pools[pool], &x, rows, &outliers, &epilogue, &mut out);
+                    assert!(out.iter().all(|y| y.is_finite()));
+                }
+            }
+        }
+        for n in 1..=63 {
+            let (hidden, inner) = (n, 64 - n);
+            let of = |outputs, inputs| {
+                let values = Fenced::new(fence, outputs * inputs);
+                let (bytes, scales) = quantise_rows(&values, outputs, inputs);
+                QuantisedMatrix::pack_for(set, &bytes, &scales, outputs, inputs)
+            };
+            let network = quantised::FeedForward {
+                first: &of(2 * inner, hidden),
+                first_bias: None,
+                activation: Activation::Silu,
+                gated: true,
+                second: &of(hidden, inner),
+                second_bias: None,
+            };
+            let x = Fenced::new(fence, 17 * hidden);
+            let mut out = Fenced::new(fence, 17 * hidden);
+            quantised::feed_forward(&pools[0], &x, 17, &network, Some(&x), &mut out);
+            assert!(out.iter().all(|y| y.is_finite()));
+        }
+    }
+}
+
+#[test]
+fn quantised_rows_stay_inside() {
+    for fence in FENCES {
+        for (width, rows) in (1..=63).flat_map(|width| [(width, 1), (width, 4)]) {
+            let values = Fenced::new(fence, rows * width);
+            let (mut memory, len) = fenced_bytes(fence, rows * width);
+            let skipped = if fence == Fence::End { 4 * memory.len() - len } else { 0 };
+            // SAFETY: inside the memory, of which any bits are bytes.
+            let bytes = unsafe {
+                let first = memory.as_mut_ptr().cast::<i8>().add(skipped);
+                std::slice::from_raw_parts_mut(first, len)
+            };
+            let mut scales = Fenced::new(fence, rows);
+            quantised::quantise_rows_into(&values, width, bytes, &mut scales);
+            let table = QuantisedTable::new(bytes.to_vec(), scales.to_vec(), width);
+            let mut out = Fenced::new(fence, 3 * width);
+            quantised::lookup(&Pool::new(1), &table, &[0, rows as u32 - 1, 0], &mut out);
+            assert!(out.iter().all(|y| y.is_finite()));
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Functions of one value and of rows, against f64 twins on every instruction set.
 
-use contexture_kernels::activation::{Activation, exp, exp2_nonpositive};
+use contexture_kernels::activation::{Activation, exp, exp2_nonpositive, gelu_coarse};
 use contexture_kernels::isa::{Isa, Kernel, Simd, dispatch_on};
 use contexture_kernels::lookup::lookup_backward;
 use contexture_kernels::norm::{Norm, layer_norm_backward, layer_norm_on};
@@ -27,6 +27,7 @@ enum Function {
     Exp2,
     Value(Activation),
     Slope(Activation),
+    CoarseGelu,
 }
 
 struct MapOver<'a>(Function, &'a mut [f32]);
@@ -42,6 +43,7 @@ impl Kernel for MapOver<'_> {
                 Function::Exp2 => exp2_nonpositive(s, x),
                 Function::Value(activation) => activation.apply(s, x),
                 Function::Slope(activation) => activation.slope(s, x),
+                Function::CoarseGelu => gelu_coarse(s, x),
             };
             s.store_tail(y, part);
         }
@@ -159,6 +161,24 @@ fn activations_are_exact_over_the_whole_range() {
                 assert!(absolute < 2.5e-7, "{isa} {activation:?}: {absolute}");
             }
         }
+    }
+}
+
+#[test]
+fn the_gelu_of_bytes_is_near_the_exact_one() {
+    let x: Vec<f32> = (-100_000..100_000).map(|i| i as f32 * 1e-4).collect();
+    for isa in Isa::supported() {
+        let y = map(isa, Function::CoarseGelu, &x);
+        let error = |(x, y): (&f32, &f32)| {
+            (f64::from(*y) - expected(Activation::Gelu, f64::from(*x))).abs()
+        };
+        let worst = x.iter().zip(&y).map(error).fold(0.0, f64::max);
+        println!("{isa}: {worst:.1e}");
+        assert!(worst < 2e-5, "{isa}: {worst}");
+        let ends = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 0.0];
+        let y = map(isa, Function::CoarseGelu, &ends);
+        assert!(y[0].is_nan() && y[1] == f32::INFINITY && y[2].abs() < 2e-5, "{isa} {y:?}");
+        assert!(y[3] == f32::MAX && y[4] == 0.0, "{isa} {y:?}");
     }
 }
 

@@ -154,7 +154,8 @@ pub enum ModelError {
         found: String,
     },
     /// A tensor stored in a number format that is not read.
-    #[error("{path}: tensor `{tensor}` is {found}; supported: F32, F16, BF16",
+    #[error("{path}: tensor `{tensor}` is {found}; supported: F32, F16, BF16, and I8 for matrices \
+             and tables with a scale for each row",
         path = .path.display())]
     Precision {
         /// The file.

@@ -15,5 +15,6 @@ mod layers;
 pub mod positions;
 pub mod sentence;
 
+pub use checkpoint::WeightFormat;
 pub use error::ModelError;
-pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions};
+pub use sentence::{AddHeads, Head, Model, ModelInfo, NewModel, OpenOptions, WeightType};

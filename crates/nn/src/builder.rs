@@ -30,12 +30,29 @@ impl Param {
 /// What a parameter is used for; it decides how it may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The right side of a matrix product, `y = x W^T`; may be packed.
+    /// The right side of a matrix product, `y = x W^T`; may be packed, and held as bytes.
     Matrix,
-    /// Rows looked up by number.
+    /// The right side of products inside another kernel: a recurrence, a convolution. May be packed;
+    /// always f32.
+    ExactMatrix,
+    /// Rows looked up by number; may be held as bytes.
     Table,
+    /// Rows that are read in other ways too; always f32.
+    ExactTable,
     /// A bias, a norm's weight: one row.
     Vector,
+}
+
+impl Role {
+    /// Whether it is the right side of products, and may be packed.
+    pub fn is_matrix(self) -> bool {
+        matches!(self, Self::Matrix | Self::ExactMatrix)
+    }
+
+    /// Whether it may be held as bytes with a scale a row.
+    pub fn may_be_bytes(self) -> bool {
+        matches!(self, Self::Matrix | Self::Table)
+    }
 }
 
 /// How a parameter begins when it is not loaded.
@@ -101,14 +118,44 @@ impl Builder {
         self.declare(name, outputs, inputs, Role::Matrix, initial)
     }
 
+    /// `[outputs, inputs]`, the right side of products that want f32.
+    pub fn exact_matrix(
+        &mut self,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+        initial: Initial,
+    ) -> Param {
+        self.declare(name, outputs, inputs, Role::ExactMatrix, initial)
+    }
+
     /// `[rows, width]`, to be looked up by row.
     pub fn table(&mut self, name: &str, rows: usize, width: usize, initial: Initial) -> Param {
         self.declare(name, rows, width, Role::Table, initial)
     }
 
+    /// `[rows, width]`, read as f32.
+    pub fn exact_table(
+        &mut self,
+        name: &str,
+        rows: usize,
+        width: usize,
+        initial: Initial,
+    ) -> Param {
+        self.declare(name, rows, width, Role::ExactTable, initial)
+    }
+
     /// `[width]`.
     pub fn vector(&mut self, name: &str, width: usize, initial: Initial) -> Param {
         self.declare(name, 1, width, Role::Vector, initial)
+    }
+
+    /// From here on a declared table is read in other ways too than by number, as f32.
+    pub fn reads_exactly(&mut self, table: Param) {
+        let role = &mut self.declaration.params[table.index].role;
+        if *role == Role::Table {
+            *role = Role::ExactTable;
+        }
     }
 
     /// Everything that was declared.

@@ -16,6 +16,7 @@ pub mod ops;
 mod rows;
 mod segments;
 mod session;
+mod spreads;
 mod tape;
 mod weights;
 
@@ -25,5 +26,6 @@ pub use op::{Backward, Forward, Kept, Op, Revealed};
 pub use rows::{Recycler, Rows};
 pub use segments::Segments;
 pub use session::{Observation, Session, Value};
+pub use spreads::Spreads;
 pub use tape::Gradients;
-pub use weights::{Matrix, Stored, Weights};
+pub use weights::{Matrix, Stored, Table, Weights};

@@ -6,7 +6,7 @@ use contexture_kernels::pointwise::{accumulate, clear};
 use contexture_kernels::{Pool, Store};
 
 use crate::tape::ParameterGradients;
-use crate::{Param, Recycler, Rows, Segments, Weights};
+use crate::{Param, Recycler, Rows, Segments, Spreads, Weights};
 
 /// One equation of a paper: forward, adjoint, and what there is to see in it.
 ///
@@ -64,6 +64,7 @@ pub struct Forward<'a> {
     pub(crate) inputs: &'a [&'a Rows],
     pub(crate) recycler: &'a Recycler,
     pub(crate) kept: Option<&'a mut Kept>,
+    pub(crate) spreads: Option<&'a mut Spreads>,
 }
 
 impl<'a> Forward<'a> {
@@ -90,6 +91,13 @@ impl<'a> Forward<'a> {
     /// Gives scratch rows back for the next one who needs memory.
     pub fn give_back(&self, rows: Rows) {
         self.recycler.give_back(rows);
+    }
+
+    /// Measures the inputs of a product with `weight`, where someone asked for that.
+    pub fn measure(&mut self, weight: Param, x: &Rows) {
+        if let Some(spreads) = &mut self.spreads {
+            spreads.include(weight, x);
+        }
     }
 
     /// Whether a backward will follow.

@@ -8,7 +8,7 @@ use contexture_kernels::Pool;
 
 use crate::ops::Dropout;
 use crate::tape::{Step, Tape};
-use crate::{Forward, Gradients, Kept, Op, Recycler, Revealed, Rows, Segments, Weights};
+use crate::{Forward, Gradients, Kept, Op, Recycler, Revealed, Rows, Segments, Spreads, Weights};
 
 /// Rows that an op produced or that entered from outside. Cheap to clone; its memory returns to
 /// the session when the last clone is gone.
@@ -69,6 +69,7 @@ pub struct Session {
     reveals: bool,
     timings: Option<[BTreeMap<&'static str, Duration>; 2]>,
     noise: Option<Noise>,
+    spreads: Option<Spreads>,
     next_id: usize,
 }
 
@@ -91,12 +92,21 @@ impl Session {
             reveals: false,
             timings: None,
             noise: None,
+            spreads: None,
             next_id: 0,
         }
     }
 
     /// Records each op for [`Session::backward`]. Weights must be plain.
+    ///
+    /// # Panics
+    /// Where a parameter is held as bytes: there is no gradient by it.
     pub fn train(weights: Arc<Weights>, pool: Arc<Pool>) -> Self {
+        if let Some(name) = weights.first_quantised() {
+            panic!(
+                "{name} is held as bytes and cannot be trained: open the model with f32 weights"
+            );
+        }
         Self { tape: Some(Tape::default()), ..Self::infer(weights, pool) }
     }
 
@@ -138,6 +148,17 @@ impl Session {
         Self { probe: Some(Vec::new()), reveals, ..Self::infer(weights, pool) }
     }
 
+    /// Measures the inputs of linear maps and feed-forward networks from now on; weights must be
+    /// plain.
+    pub fn measure_spreads(&mut self) {
+        self.spreads = Some(Spreads::default());
+    }
+
+    /// What was measured since then.
+    pub fn spreads(&self) -> Option<&Spreads> {
+        self.spreads.as_ref()
+    }
+
     /// Begins to sum the time of each op's forward and backward, by the op's name; or ends it.
     pub fn time_ops(&mut self, on: bool) {
         self.timings = on.then(Default::default);
@@ -174,6 +195,7 @@ impl Session {
             inputs: &rows,
             recycler: &self.recycler,
             kept: self.tape.is_some().then_some(&mut kept),
+            spreads: self.spreads.as_mut(),
         };
         let begun = self.timings.is_some().then(Instant::now);
         let output = op.forward(&mut cx);

@@ -1,4 +1,5 @@
-//! Reading the files of a model folder: regular files only, beneath the folder, of bounded size.
+//! Reading the files of a model folder: regular files only, beneath the folder, of bounded size; or
+//! files in memory.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -11,15 +12,46 @@ pub(crate) const TOKENIZER_LIMIT: u64 = 128 << 20;
 /// Settings are a few kilobytes; those with many added tokens reach some hundreds.
 pub(crate) const SETTINGS_LIMIT: u64 = 16 << 20;
 
+/// Where a tokenizer's files lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Folder<'a> {
+    /// A folder of the system.
+    System(&'a Path),
+    /// Files in memory, by name, and how the folder is shown to the user.
+    Memory(&'a Path, &'a [(&'a str, &'a [u8])]),
+}
+
+impl Folder<'_> {
+    /// The folder as it is shown to the user.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::System(path) | Self::Memory(path, _) => path,
+        }
+    }
+
+    /// Whether something is called so.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::System(path) => path.join(name).exists(),
+            Self::Memory(_, files) => files.iter().any(|(other, _)| *other == name),
+        }
+    }
+
+    /// How a file beneath the folder is shown.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+}
+
 /// The text of `folder/name`, or `None` where there is no such file.
-pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Option<String>, TextError> {
+pub(crate) fn read(folder: Folder, name: &str, limit: u64) -> Result<Option<String>, TextError> {
     let Some(bytes) = bytes(folder, name, limit)? else { return Ok(None) };
     text(folder.join(name), bytes).map(Some)
 }
 
 /// As [`read`], of a file that is packed with gzip; the limit is that of its text too.
 pub(crate) fn read_gzip(
-    folder: &Path,
+    folder: Folder,
     name: &str,
     limit: u64,
 ) -> Result<Option<String>, TextError> {
@@ -38,8 +70,9 @@ pub(crate) fn read_gzip(
 
 /// The file of an ELMo folder that states its sizes: `options.json`, or the only file whose name
 /// ends so.
-pub(crate) fn options(folder: &Path) -> Option<String> {
+pub(crate) fn options(folder: Folder) -> Option<String> {
     const PLAIN: &str = "options.json";
+    let Folder::System(folder) = folder else { return None };
     if folder.join(PLAIN).exists() {
         return Some(PLAIN.to_owned());
     }
@@ -57,8 +90,19 @@ fn text(path: PathBuf, bytes: Vec<u8>) -> Result<String, TextError> {
     })
 }
 
-fn bytes(folder: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, TextError> {
+fn bytes(folder: Folder, name: &str, limit: u64) -> Result<Option<Vec<u8>>, TextError> {
     let path = folder.join(name);
+    let folder = match folder {
+        Folder::System(folder) => folder,
+        Folder::Memory(_, files) => {
+            let file = files.iter().find(|(other, _)| *other == name);
+            let bytes = file.map_or(0, |(_, bytes)| bytes.len() as u64);
+            if bytes > limit {
+                return Err(TextError::TooLarge { path, bytes, limit });
+            }
+            return Ok(file.map(|(_, bytes)| bytes.to_vec()));
+        }
+    };
     let failed = |source| TextError::Read { path: path.clone(), source };
     match fs::symlink_metadata(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
@@ -120,13 +164,19 @@ mod tests {
         symlink("nowhere", model.join("dangling")).unwrap();
         symlink("loop", model.join("loop")).unwrap();
         fs::create_dir(model.join("folder")).unwrap();
-        assert!(matches!(read(&model, "out", 9), Err(TextError::Outside { .. })));
-        assert_eq!(read(&model, "in", 9).unwrap().unwrap(), "y");
-        assert!(matches!(read(&model, "dangling", 9), Err(TextError::Read { .. })));
-        assert!(matches!(read(&model, "loop", 9), Err(TextError::Read { .. })));
-        assert!(matches!(read(&model, "folder", 9), Err(TextError::NotAFile { .. })));
-        assert!(matches!(read(&model, "inside", 0), Err(TextError::TooLarge { .. })));
-        assert!(read(&model, "absent", 9).unwrap().is_none());
+        assert!(matches!(read(Folder::System(&model), "out", 9), Err(TextError::Outside { .. })));
+        assert_eq!(read(Folder::System(&model), "in", 9).unwrap().unwrap(), "y");
+        assert!(matches!(read(Folder::System(&model), "dangling", 9), Err(TextError::Read { .. })));
+        assert!(matches!(read(Folder::System(&model), "loop", 9), Err(TextError::Read { .. })));
+        assert!(matches!(
+            read(Folder::System(&model), "folder", 9),
+            Err(TextError::NotAFile { .. })
+        ));
+        assert!(matches!(
+            read(Folder::System(&model), "inside", 0),
+            Err(TextError::TooLarge { .. })
+        ));
+        assert!(read(Folder::System(&model), "absent", 9).unwrap().is_none());
 
         let cache = base.path().join("models--a--b");
         let snapshot = cache.join("snapshots/abc");
@@ -135,15 +185,18 @@ mod tests {
         fs::write(cache.join("blobs/1"), "z").unwrap();
         symlink("../../blobs/1", snapshot.join("file")).unwrap();
         symlink("../../../secret", snapshot.join("out")).unwrap();
-        assert_eq!(read(&snapshot, "file", 9).unwrap().unwrap(), "z");
-        assert!(matches!(read(&snapshot, "out", 9), Err(TextError::Outside { .. })));
+        assert_eq!(read(Folder::System(&snapshot), "file", 9).unwrap().unwrap(), "z");
+        assert!(matches!(
+            read(Folder::System(&snapshot), "out", 9),
+            Err(TextError::Outside { .. })
+        ));
     }
 
     #[test]
     fn text_must_be_utf8() {
         let base = tempfile::tempdir().unwrap();
         fs::write(base.path().join("f"), b"ab\xff").unwrap();
-        let error = read(base.path(), "f", 9).unwrap_err().to_string();
+        let error = read(Folder::System(base.path()), "f", 9).unwrap_err().to_string();
         assert!(error.contains("byte 2"), "{error}");
     }
 }

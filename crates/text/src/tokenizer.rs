@@ -9,7 +9,7 @@ use crate::encoding::Encoding;
 use crate::error::TextError;
 use crate::file::{self, Overrides};
 use crate::fit::{Overflow, Piece};
-use crate::folder::{SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
+use crate::folder::{Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 use crate::frame::Frame;
 use crate::library::Library;
 use crate::wordpiece::{Scratch, WordPiece};
@@ -63,6 +63,19 @@ impl Tokenizer {
     /// A typed error that names the file, for files that are absent, not regular, outside the
     /// folder, too large, malformed or of an unsupported kind.
     pub fn open(folder: &Path) -> Result<Tokenizer, TextError> {
+        Self::open_in(Folder::System(folder))
+    }
+
+    /// As [`Tokenizer::open`], from the folder's files in memory, each with its name beneath the
+    /// folder; `name` is how the folder is shown in messages.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::open`].
+    pub fn open_files(name: &Path, files: &[(&str, &[u8])]) -> Result<Tokenizer, TextError> {
+        Self::open_in(Folder::Memory(name, files))
+    }
+
+    fn open_in(folder: Folder) -> Result<Tokenizer, TextError> {
         let config = settings_file(folder, "tokenizer_config.json")?;
         let map = settings_file(folder, "special_tokens_map.json")?;
         let sentence = settings_file(folder, "sentence_bert_config.json")?;
@@ -82,7 +95,7 @@ impl Tokenizer {
                 }
                 let path = folder.join("vocab.txt");
                 let text = read(folder, "vocab.txt", TOKENIZER_LIMIT)?
-                    .ok_or_else(|| TextError::Missing { folder: folder.to_path_buf() })?;
+                    .ok_or_else(|| TextError::Missing { folder: folder.path().into() })?;
                 let (engine, frame) = from_vocab(&text, &config, &path, overrides)?;
                 (engine, frame, path, Vec::new())
             }
@@ -346,7 +359,7 @@ fn from_json(
 }
 
 /// A settings file as JSON; null where it is absent.
-fn settings_file(folder: &Path, name: &str) -> Result<Value, TextError> {
+fn settings_file(folder: Folder, name: &str) -> Result<Value, TextError> {
     let Some(text) = read(folder, name, SETTINGS_LIMIT)? else { return Ok(Value::Null) };
     serde_json::from_str(&text)
         .map_err(|e| TextError::Malformed { path: folder.join(name), reason: e.to_string() })

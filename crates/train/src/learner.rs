@@ -1,10 +1,11 @@
 //! From a configuration to a tokenizer, a model and its first weights.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use contexture_hub::{self as hub, HubError};
+use contexture_engine::{Embedder, Folder};
+use contexture_hub as hub;
 use contexture_kernels::{Activation, Pool, Reach};
 use contexture_model::architectures::{
     Aggregator as Gathers, CharacterSettings, Directions, EncoderSettings, LstmSettings, NormPlace,
@@ -22,8 +23,8 @@ use contexture_text::Tokenizer;
 
 use crate::TrainError;
 use crate::config::{
-    Aggregator, Config, ModelSettings, NormPlaceName, ObjectiveSettings, PositionsChoice,
-    PositionsTable,
+    Aggregator, Config, KeepTable, ModelSettings, NormPlaceName, ObjectiveSettings,
+    PositionsChoice, PositionsTable,
 };
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
@@ -44,12 +45,17 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Prepared, TrainError> {
     let mut notes = Vec::new();
     let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
-    let (mut model, tokenizer) = match &config.model.from {
-        Some(name) => {
-            let folder = locate(name)?;
-            (opened(config, &folder, threads, seed)?, Tokenizer::open(&folder)?)
+    let (mut model, tokenizer) = match (&config.model.from, &config.model.keep) {
+        (Some(name), Some(keep)) => {
+            let tokenizer = tokenizer(config, run)?;
+            (part(config, keep, locate(name)?, threads, &tokenizer)?, tokenizer)
         }
-        None => {
+        (Some(name), None) => {
+            let folder = locate(name)?;
+            let tokenizer = Embedder::open_tokenizer(&folder)?;
+            (opened(config, folder, threads, seed)?, tokenizer)
+        }
+        (None, _) => {
             let tokenizer = tokenizer(config, run)?;
             (created(config, &tokenizer, seed)?, tokenizer)
         }
@@ -71,18 +77,13 @@ pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Pre
 }
 
 /// The folder of a model by name, folder or archive; pulled into the cache where it is not there.
-pub(crate) fn locate(name: &str) -> Result<PathBuf, TrainError> {
-    let options = hub::Options::default();
-    let found = match hub::locate(name, &options) {
-        Err(HubError::NotCached { .. }) => hub::pull(name, &options, &mut |progress| {
-            tracing::info!("{}", progress.text);
-        }),
-        found => found,
-    };
-    Ok(found.map_err(contexture_engine::EngineError::from)?.folder)
+pub(crate) fn locate(name: &str) -> Result<Folder, TrainError> {
+    let mut tell = |progress: hub::Progress<'_>| tracing::info!("{}", progress.text);
+    let found = contexture_engine::locate(name, &hub::Options::default(), Some(&mut tell))?;
+    Ok(found.folder)
 }
 
-fn opened(config: &Config, folder: &Path, threads: usize, seed: u64) -> Result<Model, TrainError> {
+fn opened(config: &Config, folder: Folder, threads: usize, seed: u64) -> Result<Model, TrainError> {
     let language = config.objectives.iter().any(ObjectiveSettings::needs_language_head);
     let classifier = classifier(config)?;
     let options = OpenOptions {
@@ -92,7 +93,32 @@ fn opened(config: &Config, folder: &Path, threads: usize, seed: u64) -> Result<M
         dropout: config.model.dropout as f32,
         ..OpenOptions::default()
     };
-    Ok(Model::open(folder, &options)?)
+    Ok(Model::open_in(folder, &options)?)
+}
+
+/// A part of a model that is there; its words are those of the run's own tokenizer.
+fn part(
+    config: &Config,
+    keep: &KeepTable,
+    folder: Folder,
+    threads: usize,
+    tokenizer: &Tokenizer,
+) -> Result<Model, TrainError> {
+    let theirs = Embedder::open_tokenizer(&folder)?;
+    let shown = folder.path().display().to_string();
+    let options = OpenOptions { threads, pack: false, ..OpenOptions::default() };
+    let whole = Model::open_in(folder, &options)?;
+    let all = (0..whole.encoder().settings().layers.len()).collect();
+    let layers: Vec<usize> = keep.layers.clone().unwrap_or(all);
+    let words = (0..tokenizer.vocabulary_size() as u32).map(|id| {
+        let token = tokenizer.token(id).unwrap_or_default();
+        theirs.id(token).ok_or_else(|| {
+            let expected = format!("only tokens of {shown}");
+            TrainError::value("tokenizer", expected, format!("`{token}`"))
+        })
+    });
+    let words = words.collect::<Result<Vec<u32>, _>>()?;
+    Ok(whole.reduced(&layers, &words, config.model.dropout as f32)?)
 }
 
 fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {

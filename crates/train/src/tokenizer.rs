@@ -1,7 +1,8 @@
 //! A run's tokenizer: found, copied, or trained on the run's own text.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use contexture_engine::Folder;
 use contexture_text::training::{self, TokenizerKind};
 use contexture_text::{TextError, Tokenizer};
 
@@ -25,17 +26,24 @@ const TOKENIZER: [&str; 12] = [
     WHOLE[0],
     WHOLE[1],
 ];
+/// The largest tokenizers in use are some 35 MB.
+const LIMIT: u64 = 128 << 20;
 const WHOLE: [&str; 2] = ["characters.json", "tokenizer.json"];
 
-/// The run's tokenizer: the one in its folder, one that is named, or one trained on its text.
+/// The run's tokenizer: the one in its folder, one that is named, a part of its model's, or one
+/// trained on its text.
 pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
     if !stands_in(run) {
         let staging = run.join("tokenizer.partial");
         std::fs::create_dir_all(&staging)
             .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
-        match &config.tokenizer.from {
-            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
-            None => train_tokenizer(config, &staging)?,
+        match (&config.model.from, &config.tokenizer.from) {
+            (Some(name), _) => {
+                copy(&locate(name)?, &staging)?;
+                reduce_tokenizer(config, &staging)?;
+            }
+            (None, Some(name)) => copy(&tokenizer_folder(name)?, &staging)?,
+            (None, None) => train_tokenizer(config, &staging)?,
         }
         for name in TOKENIZER {
             let (from, to) = (staging.join(name), run.join(name));
@@ -55,17 +63,16 @@ fn stands_in(folder: &Path) -> bool {
 }
 
 /// A tokenizer needs no model around it.
-fn tokenizer_folder(name: &str) -> Result<PathBuf, TrainError> {
+fn tokenizer_folder(name: &str) -> Result<Folder, TrainError> {
     let folder = Path::new(name);
-    if stands_in(folder) { Ok(folder.into()) } else { locate(name) }
+    if stands_in(folder) { Ok(Folder::open(folder)?) } else { locate(name) }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), TrainError> {
+fn copy(from: &Folder, to: &Path) -> Result<(), TrainError> {
     for name in TOKENIZER {
-        let (from, to) = (from.join(name), to.join(name));
-        if from.is_file() {
-            std::fs::copy(&from, &to).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
-        }
+        let Some(bytes) = from.read(name, LIMIT)? else { continue };
+        let to = to.join(name);
+        std::fs::write(&to, bytes).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
     }
     Ok(())
 }
@@ -109,6 +116,23 @@ fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
         trained.words,
         trained.texts
     );
+    Ok(())
+}
+
+/// Leaves the pieces that the run's text uses most.
+fn reduce_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
+    let entries = config.model.keep.as_ref().map_or(0, |keep| keep.vocabulary);
+    if entries == 0 {
+        return Ok(());
+    }
+    let whole = Tokenizer::open(folder)?;
+    let mut counts = training::PieceCounts::new(&whole);
+    let rows = if config.tokenizer.rows == 0 { usize::MAX } else { config.tokenizer.rows };
+    for text in texts(config)?.take(rows) {
+        counts.add(&text?)?;
+    }
+    let kept = training::reduce(&counts, entries, folder)?;
+    tracing::info!("kept {} of {} tokens", kept.len(), whole.vocabulary_size());
     Ok(())
 }
 

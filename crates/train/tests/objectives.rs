@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use contexture_engine::Embedder;
 use contexture_train::{Config, Control, Event, Options, Outcome, Trainer};
 
 struct Stage(tempfile::TempDir);
@@ -36,6 +37,26 @@ impl Stage {
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// A model to learn from, and its vectors of the text.
+    fn teacher(&self) {
+        run(self.config("teacher", &self.objective("masked"), "", 20), None);
+        let teacher = Embedder::open_folder(&self.path("teacher"), &Default::default()).unwrap();
+        let text = std::fs::read_to_string(self.path("text.txt")).unwrap();
+        let records = teacher.embed(&text.lines().collect::<Vec<_>>()).unwrap();
+        let values: Vec<f32> = records.iter().flat_map(|r| r.vector()).copied().collect();
+        let shape = [records.len() as u64, teacher.dimensions() as u64];
+        let file = std::fs::File::create(self.path("stored.npy")).unwrap();
+        use npyz::WriterBuilder;
+        let mut npy = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(std::io::BufWriter::new(file))
+            .begin_nd()
+            .unwrap();
+        npy.extend(values).unwrap();
+        npy.finish().unwrap();
     }
 
     fn config(&self, name: &str, objective: &str, keys: &str, steps: u64) -> Config {
@@ -85,6 +106,15 @@ impl Stage {
                 "kind = \"distillation\"\nteacher = {}\ntokens = 0.5\nbatch = 12\nlength = 16\n{text}",
                 file("teacher")
             ),
+            "stored" => format!(
+                "kind = \"distillation\"\nteacher = {}\nbatch = 12\nlength = 16\n{}",
+                file("teacher"),
+                text.replace("}]", &format!(", vectors = {} }}]", file("stored.npy"))),
+            ),
+            "triples" => format!(
+                "kind = \"triples\"\nbatch = 12\nmargin = 0.4\npositive = 0.8\nnegative = 0.3\nlength = 16\n{}",
+                pairs("")
+            ),
             "classification" => format!(
                 "kind = \"classification\"\nbatch = 12\nlength = 16\n{}",
                 pairs("text = \"anchor\"")
@@ -120,13 +150,16 @@ fn result(folder: &Path) -> (Vec<u8>, String) {
 }
 
 /// What is learned by what: an objective, and what the model is besides small.
-const KINDS: [(&str, &str); 22] = [
+const KINDS: [(&str, &str); 25] = [
     ("masked", ""),
     ("packed", ""),
     ("causal", "causal = true\nnorm = \"before\""),
     ("contrastive", ""),
     ("pairs", ""),
     ("distillation", ""),
+    ("stored", ""),
+    ("triples", ""),
+    ("triples", "aggregator = \"lstm\""),
     ("classification", ""),
     ("tagging", ""),
     ("masked", "mix = true"),
@@ -157,7 +190,7 @@ fn model(keys: &str) -> (String, &'static str) {
 #[test]
 fn every_objective_learns() {
     let stage = Stage::new();
-    run(stage.config("teacher", &stage.objective("masked"), "", 20), None);
+    stage.teacher();
     for (number, (kind, keys)) in KINDS.into_iter().enumerate() {
         let name = format!("{kind}-{number}");
         // Characters are a longer way from the loss.
@@ -177,7 +210,7 @@ fn every_objective_learns() {
 #[test]
 fn every_objective_goes_on_to_the_bit() {
     let stage = Stage::new();
-    run(stage.config("teacher", &stage.objective("masked"), "", 20), None);
+    stage.teacher();
     for (number, (kind, keys)) in KINDS.into_iter().enumerate() {
         let config = |name: &str| stage.config(name, &stage.objective(kind), keys, 29);
         let whole = format!("{kind}-{number}-whole");
@@ -274,6 +307,89 @@ fn objectives_add_up_by_their_weights() {
     assert!(outcome.expect("the run goes well").finished && seen == 8);
 }
 
+/// Stored vectors are the teacher's own: learning from them is learning from it, to the bit.
+#[test]
+fn stored_vectors_are_the_teacher() {
+    let stage = Stage::new();
+    stage.teacher();
+    let asked = stage.objective("distillation").replace("tokens = 0.5\n", "");
+    let losses = |name: &str, objective: &str| run(stage.config(name, objective, "", 9), None).1;
+    assert_eq!(losses("asked", &asked), losses("read", &stage.objective("stored")));
+}
+
+#[test]
+fn stored_vectors_of_other_texts_are_refused() {
+    let stage = Stage::new();
+    stage.teacher();
+    let text = std::fs::read_to_string(stage.path("text.txt")).unwrap();
+    let fails = |text: String| {
+        std::fs::write(stage.path("text.txt"), text).unwrap();
+        let config = stage.config("refused", &stage.objective("stored"), "", 40);
+        let mut message = String::new();
+        match Trainer::open(config, &Options { fresh: true, force: false }) {
+            Err(error) => message = error.to_string(),
+            Ok(mut trainer) => {
+                message.extend(trainer.run(&mut |_| Control::GoOn).err().map(|e| e.to_string()));
+            }
+        }
+        message
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let turned: Vec<&str> = lines.iter().rev().copied().collect();
+    let message = fails(turned.join("\n"));
+    assert!(message.contains("text.txt:") && message.contains("another order"), "{message}");
+    let message = fails([text.as_str(), "one line more\n"].concat().repeat(2));
+    assert!(message.contains("240 rows"), "{message}");
+}
+
+/// A part of a model begins with the whole's own values: with all layers and all words it is the
+/// whole, and with fewer it gives the whole's rows of the words that it kept.
+#[test]
+fn a_part_of_a_model_begins_as_that_part() {
+    let stage = Stage::new();
+    let two = "layers = 2";
+    run(stage.config("whole", &stage.objective("contrastive"), two, 25), None);
+    let begun = |name: &str, keep: &str| {
+        let text = format!(
+            "output = {:?}\nthreads = 2\n[model]\nfrom = {:?}\nkeep = {{ {keep} }}\ndropout = 0.0\n\
+             [[objective]]\n{}\n[optimiser]\nlearning_rate = 1e-30\nweight_decay = 0.0\n\
+             [schedule]\nsteps = 2\nwarmup = 1\n",
+            stage.path(name),
+            stage.path("whole"),
+            stage.objective("triples")
+        );
+        let config = Config::parse(&text, "test".as_ref(), &[]).unwrap_or_else(|e| panic!("{e}"));
+        let opened = Trainer::open(config.clone(), &Options::default()).map(|_| ());
+        opened.map(|()| {
+            run(config, None);
+            Embedder::open_folder(&stage.path(name), &Default::default()).unwrap()
+        })
+    };
+    let whole = Embedder::open_folder(&stage.path("whole"), &Default::default()).unwrap();
+    let texts = ["ram hits sam", "the judge greets my aunt", "sam sees a dog"];
+    let vectors = |e: &Embedder| -> Vec<Vec<f32>> {
+        e.embed(&texts).unwrap().iter().map(|r| r.vector().to_vec()).collect()
+    };
+    let all = begun("all", "").unwrap();
+    assert_eq!(vectors(&all), vectors(&whole));
+    let words = begun("words", "vocabulary = 90").unwrap();
+    let size = |e: &Embedder| {
+        let info = e.info(false).unwrap().model;
+        (info.vocabulary, info.layers)
+    };
+    assert_eq!(size(&words), (90, 2));
+    let part = begun("part", "layers = [1], vocabulary = 90").unwrap();
+    assert_eq!(size(&part), (90, 1));
+    assert_ne!(vectors(&part), vectors(&words));
+    let upper = begun("upper", "layers = [1]").unwrap();
+    let lower = begun("lower", "layers = [0]").unwrap();
+    assert_ne!(vectors(&upper), vectors(&lower));
+    let message = begun("none", "layers = [2]").map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("layers from 0 to 1"), "{message}");
+    let message = begun("few", "vocabulary = 9").map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("too small"), "{message}");
+}
+
 #[test]
 fn the_bag_has_no_layers_and_learns() {
     let stage = Stage::new();
@@ -310,7 +426,7 @@ fn without_positions_a_trained_model_sees_a_bag_of_words() {
         let model = format!("positions = {positions}");
         run(stage.config(name, &stage.objective("masked"), &model, 25), None);
         let options = contexture_engine::OpenOptions::default();
-        let embedder = contexture_engine::Embedder::open_folder(&stage.path(name), &options);
+        let embedder = Embedder::open_folder(&stage.path(name), &options);
         let records = embedder.unwrap().embed(&["ram hits sam", "sam hits ram"]).unwrap();
         let both = records[0].vector().iter().zip(records[1].vector());
         let apart = both.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

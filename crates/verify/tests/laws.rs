@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use contexture::{
     EmbedOptions, Embedder, Layer, Levels, OpenOptions, Overflow, Pooling, Positions, Record,
-    Vector, cosine,
+    Vector, WeightType, cosine,
 };
 use contexture_verify::{goldens, largest_difference, tensors};
 
@@ -20,7 +20,11 @@ fn families() -> Vec<PathBuf> {
 }
 
 fn open(folder: &std::path::Path, threads: usize) -> Embedder {
-    let options = OpenOptions { threads, ..OpenOptions::default() };
+    open_as(folder, threads, WeightType::F32)
+}
+
+fn open_as(folder: &std::path::Path, threads: usize, weights: WeightType) -> Embedder {
+    let options = OpenOptions { threads, weights: Some(weights), ..OpenOptions::default() };
     Embedder::open_folder(folder, &options).unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
 }
 
@@ -67,15 +71,16 @@ fn bits(record: &Record) -> Vec<u32> {
 #[test]
 fn a_text_is_bitwise_the_same_in_any_batch_and_on_any_threads() {
     let mut compositions = 0;
-    for folder in families() {
+    let both = [WeightType::F32, WeightType::Int8];
+    for (folder, weights) in families().iter().flat_map(|folder| both.map(|w| (folder, w))) {
         let mut random = Random(20_261_122);
         let texts = texts(&mut random);
         let alone: Vec<Vec<u32>> = {
-            let embedder = open(&folder, 1);
+            let embedder = open_as(folder, 1, weights);
             texts.iter().map(|text| bits(&embedder.embed(&[text]).unwrap()[0])).collect()
         };
         for threads in [1, 2, 3, 4, 8] {
-            let embedder = open(&folder, threads);
+            let embedder = open_as(folder, threads, weights);
             for round in 0..25 {
                 let picked: Vec<usize> =
                     (0..1 + random.below(24)).map(|_| random.below(texts.len())).collect();
@@ -86,7 +91,7 @@ fn a_text_is_bitwise_the_same_in_any_batch_and_on_any_threads() {
                 for (record, index) in records.iter().zip(&picked) {
                     assert!(
                         bits(record) == alone[*index],
-                        "{}: {threads} threads, round {round}, budget {budget_tokens}, \
+                        "{}: {weights:?}, {threads} threads, round {round}, budget {budget_tokens}, \
                          text {index}, batch {picked:?}",
                         folder.display()
                     );
@@ -95,7 +100,7 @@ fn a_text_is_bitwise_the_same_in_any_batch_and_on_any_threads() {
             }
         }
     }
-    assert!(compositions >= 1500, "{compositions} compositions ran");
+    assert!(compositions >= 3000, "{compositions} compositions ran");
 }
 
 #[test]

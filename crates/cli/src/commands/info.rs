@@ -11,12 +11,15 @@ use crate::say;
 /// configuration keys were read.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    contexture info\n  \
+    contexture info                         # the model inside this program, and its card\n  \
     contexture info ./my-model --json\n  \
-    contexture info sentence-transformers/all-mpnet-base-v2")]
+    contexture info sentence-transformers/all-mpnet-base-v2 --card")]
 pub(crate) struct InfoArguments {
     /// A model's name, its folder, or an archive that holds one; wins over --model.
     name: Option<String>,
+    /// Print the model's card too; that of the model inside this program is always printed.
+    #[arg(long)]
+    card: bool,
     /// Print everything as one JSON object.
     #[arg(long)]
     json: bool,
@@ -29,20 +32,32 @@ pub(crate) fn run(mut arguments: InfoArguments) -> Result<()> {
         arguments.model.model = name;
     }
     let located = arguments.model.locate(false)?;
-    let info = arguments.model.open(false)?.info(true)?;
+    let embedder = arguments.model.open(false)?;
+    let info = embedder.info(true)?;
+    let folder = match located.folder.files() {
+        Some(_) => None,
+        None => Some(located.folder.path().display().to_string()),
+    };
+    let card = if arguments.card || folder.is_none() { embedder.card()? } else { None };
     if arguments.json {
         let mut fields = serde_json::to_value(&info)?;
         if let Some(fields) = fields.as_object_mut() {
             fields.insert("name".into(), located.name.into());
-            fields.insert("folder".into(), located.folder.display().to_string().into());
+            fields.insert("folder".into(), folder.into());
+            fields.extend(card.map(|card| ("card".into(), card.into())));
         }
         return say::out(&format!("{fields:#}\n"));
     }
-    let mut rows =
-        vec![("name", located.name.clone()), ("folder", located.folder.display().to_string())];
+    let folder = folder.unwrap_or_else(|| "none: built into this program".into());
+    let mut rows = vec![("name", located.name.clone()), ("folder", folder)];
     rows.extend(model_rows(&info));
     rows.extend(file_rows(&info));
-    let text: String = rows.iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect();
+    let mut text: String = rows.iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect();
+    if let Some(card) = card {
+        text += &format!("\n{card}\n");
+    } else if arguments.card {
+        text += "\nno card: there is no README.md beside the weights\n";
+    }
     say::out(&text)
 }
 
@@ -73,6 +88,7 @@ fn file_rows(info: &Info) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("bytes", format!("{} ({})", grouped(model.bytes), list(&model.precisions))),
         ("licence", model.licence.clone().unwrap_or_else(|| "not stated".into())),
+        ("computed with", info.weights.clone()),
         ("instructions", info.instructions.to_owned()),
     ];
     for (file, digest) in model.weight_files.iter().zip(&info.sha256) {

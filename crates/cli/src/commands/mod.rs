@@ -3,6 +3,7 @@
 pub(crate) mod compare;
 pub(crate) mod embed;
 pub(crate) mod eval;
+pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod positions;
 pub(crate) mod pull;

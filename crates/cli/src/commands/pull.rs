@@ -1,8 +1,8 @@
 //! `contexture pull`: bring a model into the cache.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use contexture::hub;
+use contexture::{BUILT_IN, hub};
 
 use crate::progress::PullDisplay;
 use crate::say;
@@ -40,6 +40,11 @@ pub(crate) fn run(arguments: PullArguments) -> Result<()> {
     let Some(name) = &arguments.name else {
         return say::out(&list(arguments.json));
     };
+    if name == BUILT_IN {
+        bail!(
+            "{name} is inside this program, nothing need be fetched; `contexture export` writes it"
+        );
+    }
     let options = hub::Options { force: arguments.force, ..hub::Options::default() };
     let mut display = PullDisplay::new(arguments.quiet);
     let pulled = hub::pull(name, &options, &mut |progress| display.show(progress));

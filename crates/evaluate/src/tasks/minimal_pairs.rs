@@ -10,16 +10,16 @@
 //! the grammatical score is greater; equal scores, which a bag of words gives to sentences that
 //! differ in order only, are wrong, and counted.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use contexture_engine::{Ask, Likelihood, Objective, Sequence};
 use serde::Serialize;
 
+use super::cases::{self, CaseResult};
 use super::wic::word_spans;
 use crate::reading::{Row, Table};
-use crate::report::{Figure, Line};
-use crate::{Estimate, EvaluateError, Setup};
+use crate::report::Line;
+use crate::{EvaluateError, Setup};
 
 /// A grammatical sentence and its ungrammatical twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,21 +176,6 @@ impl From<Objective> for Conditioning {
     }
 }
 
-/// One case's share of right pairs.
-#[derive(Debug, Clone, Serialize)]
-pub struct CaseResult {
-    /// The case.
-    pub case: String,
-    /// Pairs.
-    pub pairs: usize,
-    /// Pairs whose grammatical sentence scored higher.
-    pub right: usize,
-    /// Pairs whose scores were equal.
-    pub ties: usize,
-    /// The share that is right.
-    pub accuracy: Estimate,
-}
-
 /// How often the grammatical sentence is the likelier one.
 #[derive(Debug, Clone, Serialize)]
 pub struct MinimalPairsResult {
@@ -213,21 +198,7 @@ pub struct MinimalPairsResult {
 impl MinimalPairsResult {
     /// As rows of a report: a row a case, then all.
     pub fn lines(&self) -> Vec<Line> {
-        let line = |case: &CaseResult| {
-            let figures = vec![
-                Figure::share("accuracy", case.accuracy),
-                Figure::count("right", case.right),
-                Figure::count("ties", case.ties),
-            ];
-            Line::new(case.case.clone(), case.pairs, figures)
-        };
-        let mut lines: Vec<Line> = self.cases.iter().map(line).collect();
-        if lines.len() > 1 {
-            let mean = Figure::share("accuracy", Estimate::exact(self.mean_of_cases));
-            lines.push(Line::new("mean of the cases", self.overall.pairs, vec![mean]));
-        }
-        lines.push(line(&self.overall));
-        lines
+        cases::lines(&self.cases, &self.overall)
     }
 }
 
@@ -274,43 +245,17 @@ pub fn minimal_pairs(
         scores.extend(sums.chunks_exact(2).map(|pair| [pair[0], pair[1]]));
         setup.say("scoring", scores.len(), pairs.len());
     }
-    let cases = by_case(pairs, &scores, setup);
-    let all: Vec<usize> = (0..pairs.len()).collect();
+    let names = pairs.iter().map(|pair| pair.case.as_str());
+    let (cases, overall) = cases::contests(names, &scores, setup);
     Ok(MinimalPairsResult {
-        overall: case("all", &all, &scores, setup),
-        mean_of_cases: cases.iter().map(|case| case.accuracy.value).sum::<f64>()
-            / cases.len() as f64,
+        mean_of_cases: cases::mean(&cases),
+        overall,
         cases,
         conditioning: model.objective().into(),
         scoring,
         unequal_tokens,
         truncated,
     })
-}
-
-fn by_case(pairs: &[MinimalPair], scores: &[[f64; 2]], setup: &Setup<'_>) -> Vec<CaseResult> {
-    let mut order: Vec<&str> = Vec::new();
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, pair) in pairs.iter().enumerate() {
-        let list = members.entry(&pair.case).or_default();
-        if list.is_empty() {
-            order.push(&pair.case);
-        }
-        list.push(at);
-    }
-    order.into_iter().map(|name| case(name, &members[name], scores, setup)).collect()
-}
-
-fn case(name: &str, items: &[usize], scores: &[[f64; 2]], setup: &Setup<'_>) -> CaseResult {
-    let right = |at: &usize| scores[*at][0] > scores[*at][1];
-    let values: Vec<f64> = items.iter().map(|at| f64::from(u8::from(right(at)))).collect();
-    CaseResult {
-        case: name.to_owned(),
-        pairs: items.len(),
-        right: items.iter().filter(|at| right(at)).count(),
-        ties: items.iter().filter(|at| scores[**at][0] == scores[**at][1]).count(),
-        accuracy: setup.bootstrap.mean(&values),
-    }
 }
 
 /// The bytes of the words that differ: those outside the longest common beginning and end.

@@ -1,5 +1,6 @@
 //! One file a task.
 
+pub(crate) mod cases;
 pub mod classify;
 pub mod collection;
 pub mod minimal_pairs;
@@ -9,4 +10,5 @@ pub mod retrieval;
 mod search;
 pub mod sts;
 pub mod tagging;
+pub mod triples;
 pub mod wic;

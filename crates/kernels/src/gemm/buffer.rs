@@ -9,33 +9,42 @@ use std::ptr::NonNull;
 const LINE: usize = 64;
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Initialised f32 values that begin on a cache line.
-pub struct Buffer {
-    data: NonNull<f32>,
+/// Initialised values that begin on a cache line.
+pub struct Buffer<T: Copy = f32> {
+    data: NonNull<T>,
     len: usize,
 }
 
 // SAFETY: it owns its memory as a Vec does.
-unsafe impl Send for Buffer {}
+unsafe impl<T: Copy + Send> Send for Buffer<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Buffer {}
+unsafe impl<T: Copy + Sync> Sync for Buffer<T> {}
 
-impl Buffer {
+/// Numbers of which all bits zero is the number zero.
+pub trait Zeros: Copy {}
+impl Zeros for f32 {}
+impl Zeros for i32 {}
+impl Zeros for i8 {}
+impl Zeros for u8 {}
+
+impl<T: Zeros> Buffer<T> {
     /// `len` zeros.
     pub fn zeroed(len: usize) -> Self {
-        // SAFETY: all values are written.
+        // SAFETY: all values are written, and zero bits are a value.
         unsafe { Self::filled(len, |data| data.write_bytes(0, len)) }
     }
+}
 
+impl<T: Copy> Buffer<T> {
     /// `len` values that `fill` writes, each memory page touched by whoever writes it first.
     ///
     /// # Safety
     /// `fill` writes all `len` values.
-    pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(*mut f32)) -> Self {
+    pub(crate) unsafe fn filled(len: usize, fill: impl FnOnce(*mut T)) -> Self {
         let layout = Self::layout(len);
         // SAFETY: the layout is never of size zero.
         let data = unsafe { alloc(layout) };
-        let Some(data) = NonNull::new(data.cast::<f32>()) else { handle_alloc_error(layout) };
+        let Some(data) = NonNull::new(data.cast::<T>()) else { handle_alloc_error(layout) };
         if layout.align() == LARGE_PAGE {
             ask_for_large_pages(data.as_ptr().cast(), layout.size());
         }
@@ -44,32 +53,32 @@ impl Buffer {
     }
 
     fn layout(len: usize) -> Layout {
-        let bytes = (len * size_of::<f32>()).max(LINE);
+        let bytes = (len * size_of::<T>()).max(LINE);
         let align = if bytes >= LARGE_PAGE { LARGE_PAGE } else { LINE };
         Layout::from_size_align(bytes, align).expect("a buffer's size fits the address space")
     }
 
     /// The values.
-    pub fn as_slice(&self) -> &[f32] {
+    pub fn as_slice(&self) -> &[T] {
         // SAFETY: `len` initialised values, owned.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
     }
 
     /// The values, to be written.
-    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
         // SAFETY: `len` initialised values, owned and borrowed once.
         unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) }
     }
 }
 
-impl Drop for Buffer {
+impl<T: Copy> Drop for Buffer<T> {
     fn drop(&mut self) {
         // SAFETY: allocated with the same layout.
         unsafe { dealloc(self.data.as_ptr().cast(), Self::layout(self.len)) }
     }
 }
 
-impl std::fmt::Debug for Buffer {
+impl<T: Copy> std::fmt::Debug for Buffer<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Buffer({} values)", self.len)
     }

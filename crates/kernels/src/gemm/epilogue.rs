@@ -63,6 +63,15 @@ pub(crate) unsafe fn activate<S: Simd>(s: S, function: Activation, area: Area) {
     }
 }
 
+/// GELU of an area in place, for values that become bytes at once.
+///
+/// # Safety
+/// As [`activate`].
+#[inline(always)]
+pub(crate) unsafe fn gelu_coarse<S: Simd>(s: S, area: Area) {
+    each!(s, area, |v| activation::gelu_coarse(s, v));
+}
+
 /// `area += addend`, element by element.
 ///
 /// # Safety

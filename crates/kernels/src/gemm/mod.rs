@@ -1,7 +1,7 @@
 //! Matrix products: packed weights with fused epilogues for inference, plain ones for training.
 
 mod buffer;
-mod epilogue;
+pub(crate) mod epilogue;
 mod feed_forward;
 mod few_rows;
 mod linear;
@@ -19,6 +19,7 @@ pub use feed_forward::{FeedForward, feed_forward};
 pub(crate) use few_rows::{Columns, FewRows, panel_width};
 pub use linear::{linear, linear_of};
 pub use packed::PackedMatrix;
+pub(crate) use packed::Target;
 pub use piece::Right;
 pub use plain::{
     Operand, Output, Store, linear_plain, linear_plain_strided, matmul, matmul_on, weight_gradient,

@@ -12,7 +12,7 @@ pub struct Plain;
 /// Eight lanes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
-pub struct Eight([f32; 8]);
+pub struct Eight(pub(super) [f32; 8]);
 
 /// Eight truth values, all bits set for true.
 #[derive(Clone, Copy, Debug)]

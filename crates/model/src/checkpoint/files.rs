@@ -1,8 +1,6 @@
 //! The tensors of a folder: in one file, or spread over several with an index.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,29 +9,20 @@ use sha2::{Digest, Sha256};
 
 use super::header::{self, Entry};
 use crate::folder::Folder;
+use crate::folder::files::Opened;
 use crate::{ModelError, error::shown};
-
-/// An open file of weights.
-#[derive(Debug)]
-pub(crate) struct WeightFile {
-    /// As it is shown to the user.
-    pub(crate) shown: PathBuf,
-    /// Bytes in all.
-    pub(crate) len: u64,
-    file: File,
-}
 
 /// A tensor and the file that holds it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    pub(crate) file: Arc<WeightFile>,
+    pub(crate) file: Arc<Opened>,
     pub(crate) entry: Entry,
 }
 
 /// All tensors of a model, by name.
 #[derive(Debug)]
 pub(crate) struct Tensors {
-    pub(crate) files: Vec<Arc<WeightFile>>,
+    pub(crate) files: Vec<Arc<Opened>>,
     pub(crate) places: BTreeMap<String, Place>,
     /// What to name where a tensor is in no file.
     pub(crate) shown: PathBuf,
@@ -50,7 +39,7 @@ const SHARD_LIMIT: usize = 1000;
 impl Tensors {
     /// Opens `model.safetensors`, or else what its index names.
     pub(crate) fn open(folder: &Folder) -> Result<Self, ModelError> {
-        if let Some(file) = WeightFile::open(folder, WHOLE)? {
+        if let Some(file) = open(folder, WHOLE)? {
             let (file, entries) = file;
             let places = entries
                 .into_iter()
@@ -62,7 +51,7 @@ impl Tensors {
             return Self::sharded(folder, &index);
         }
         for name in PICKLES {
-            if folder.file(name)?.is_some() {
+            if folder.holds(name)? {
                 return Err(ModelError::Pickle {
                     path: folder.shown(name),
                     advice: advice(folder),
@@ -89,7 +78,7 @@ impl Tensors {
         let Some(Value::Object(map)) = map else {
             return Err(wrong("weight_map", "an object from tensors to files", map));
         };
-        let mut opened: BTreeMap<&str, (Arc<WeightFile>, header::Entries)> = BTreeMap::new();
+        let mut opened: BTreeMap<&str, (Arc<Opened>, header::Entries)> = BTreeMap::new();
         let mut places = BTreeMap::new();
         for (tensor, file) in map {
             let Value::String(name) = file else {
@@ -114,7 +103,7 @@ impl Tensors {
 
     /// The files' names beneath `folder`.
     pub(crate) fn names(&self, folder: &Folder) -> Vec<String> {
-        let name = |file: &Arc<WeightFile>| {
+        let name = |file: &Arc<Opened>| {
             let shown = file.shown.strip_prefix(folder.path()).unwrap_or(&file.shown);
             shown.to_string_lossy().into_owned()
         };
@@ -131,7 +120,7 @@ fn shard(
     folder: &Folder,
     index: &Path,
     name: &str,
-) -> Result<(Arc<WeightFile>, header::Entries), ModelError> {
+) -> Result<(Arc<Opened>, header::Entries), ModelError> {
     if !name.ends_with(".safetensors") {
         return Err(ModelError::Unsupported {
             path: index.into(),
@@ -140,7 +129,7 @@ fn shard(
             supported: "names that end in .safetensors".into(),
         });
     }
-    WeightFile::open(folder, name)?.ok_or_else(|| ModelError::NotFound {
+    open(folder, name)?.ok_or_else(|| ModelError::NotFound {
         path: folder.shown(name),
         advice: format!("{INDEX} names this file; bring it, the download may be incomplete"),
     })
@@ -155,59 +144,29 @@ fn advice(folder: &Folder) -> String {
     )
 }
 
-impl WeightFile {
-    /// Opens a file beneath the folder and reads its header; `None` where there is none.
-    pub(crate) fn open(
-        folder: &Folder,
-        name: &str,
-    ) -> Result<Option<(Arc<Self>, header::Entries)>, ModelError> {
-        let Some((shown, mut file)) = folder.open_file(name)? else { return Ok(None) };
-        let failed = |e| ModelError::io(&shown, e);
-        let len = file.metadata().map_err(failed)?.len();
-        let mut first = [0; 8];
-        if len < 8 {
-            return Err(ModelError::header(&shown, format!("the file has only {len} bytes")));
-        }
-        file.read_exact(&mut first).map_err(failed)?;
-        let mut json = vec![0; header::json_len(&shown, first, len)?];
-        file.read_exact(&mut json).map_err(failed)?;
-        let entries = header::parse(&shown, &json, len)?;
-        Ok(Some((Arc::new(Self { shown, len, file }), entries)))
+/// Opens a weight file beneath the folder and reads its header; `None` where there is none.
+fn open(folder: &Folder, name: &str) -> Result<Option<(Arc<Opened>, header::Entries)>, ModelError> {
+    let Some(file) = folder.open_file(name)? else { return Ok(None) };
+    let Opened { ref shown, len, .. } = file;
+    let mut first = [0; 8];
+    if len < 8 {
+        return Err(ModelError::header(shown, format!("the file has only {len} bytes")));
     }
-
-    /// The SHA-256 of a file beneath the folder, in hexadecimal.
-    pub(crate) fn digest(folder: &Folder, name: &str) -> Result<String, ModelError> {
-        let shown = folder.shown(name);
-        let Some((_, mut file)) = folder.open_file(name)? else {
-            let advice = "it was there when the model was opened".into();
-            return Err(ModelError::NotFound { path: shown, advice });
-        };
-        let mut hash = Sha256::new();
-        std::io::copy(&mut file, &mut hash).map_err(|e| ModelError::io(&shown, e))?;
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Fills `bytes` from byte `start` of the file; any number of threads at a time.
-    pub(crate) fn read_at(&self, bytes: &mut [u8], start: u64) -> Result<(), ModelError> {
-        read_exact_at(&self.file, bytes, start).map_err(|e| ModelError::io(&self.shown, e))
-    }
+    file.read_at(&mut first, 0)?;
+    let mut json = vec![0; header::json_len(shown, first, len)?];
+    file.read_at(&mut json, 8)?;
+    let entries = header::parse(shown, &json, len)?;
+    Ok(Some((Arc::new(file), entries)))
 }
 
-#[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], start: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, start)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut start: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, start)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                bytes = &mut bytes[read..];
-                start += read as u64;
-            }
-        }
-    }
-    Ok(())
+/// The SHA-256 of a file beneath the folder, in hexadecimal.
+pub(crate) fn digest(folder: &Folder, name: &str) -> Result<String, ModelError> {
+    let Some(file) = folder.open_file(name)? else {
+        let advice = "it was there when the model was opened".into();
+        return Err(ModelError::NotFound { path: folder.shown(name), advice });
+    };
+    let mut hash = Sha256::new();
+    let mut reader = file.reader();
+    std::io::copy(&mut reader, &mut hash).map_err(|e| ModelError::io(&file.shown, e))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -6,7 +6,6 @@
 //! a seekable source was seen to take seconds and gigabytes for damaged files of half a megabyte.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -38,15 +37,8 @@ const OBJECTS: usize = 1 << 14;
 impl Hdf5 {
     /// Opens a file beneath the folder; `None` where there is none.
     pub(crate) fn open(folder: &Folder, name: &str) -> Result<Option<Self>, ModelError> {
-        let Some((shown, file)) = folder.open_file(name)? else { return Ok(None) };
-        let failed = |e| ModelError::io(&shown, e);
-        let len = file.metadata().map_err(failed)?.len();
-        if len > LIMIT {
-            return Err(ModelError::TooLarge { path: shown, found: len, limit: LIMIT });
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        file.take(LIMIT).read_to_end(&mut bytes).map_err(failed)?;
-        Self::parse(shown, bytes).map(Some)
+        let Some(bytes) = folder.read(name, LIMIT)? else { return Ok(None) };
+        Self::parse(folder.shown(name), bytes).map(Some)
     }
 
     /// Reads the structure of a file's bytes.

@@ -4,23 +4,23 @@
 //! into a buffer that a thread reuses and packed from there while it is still in the cache.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::PackedMatrix;
+use contexture_kernels::quantised::{QuantisedMatrix, QuantisedTable, quantise_rows_into};
 use contexture_nn::{Declared, Role, Stored};
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 
 use super::files::{Place, Tensors};
 use super::names::{Dialect, Piece, pieces_of, stored_name};
+use super::rows::ByteRows;
 use crate::ModelError;
 
 /// Where one parameter's values come from: equal pieces of rows, one after the other.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    rows: usize,
-    width: usize,
-    role: Role,
+    declared: Declared,
     pieces: Vec<Span>,
 }
 
@@ -29,6 +29,8 @@ pub(crate) struct Fill {
 struct Span {
     place: Place,
     tensor: String,
+    /// Where the values are bytes.
+    bytes: Option<Arc<ByteRows>>,
     first: usize,
     len: usize,
 }
@@ -59,12 +61,12 @@ pub(crate) fn plan(
         };
         let place = tensors.places[&stored].clone();
         check(&stored, &place, &expected)?;
+        let bytes = ByteRows::find(&stored, &place, tensors, declared.role, read)?.map(Arc::new);
         read.insert(stored.clone());
         let len = if vector { share } else { share * declared.param.width };
-        spans.push(Span { place, tensor: stored, first: part * len, len });
+        spans.push(Span { place, tensor: stored, bytes, first: part * len, len });
     }
-    let (rows, width) = (declared.param.rows, declared.param.width);
-    Ok(Fill { rows, width, role: declared.role, pieces: spans })
+    Ok(Fill { declared: declared.clone(), pieces: spans })
 }
 
 fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
@@ -79,8 +81,40 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
     }
     match place.entry.dtype {
         Dtype::F32 | Dtype::F16 | Dtype::BF16 => Ok(()),
+        Dtype::I8 if expected.len() == 2 => Ok(()),
         other => {
             Err(ModelError::Precision { path, tensor: tensor.into(), found: format!("{other:?}") })
+        }
+    }
+}
+
+/// How parameters are to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are, to be trained.
+    Plain,
+    /// Matrices packed.
+    Packed,
+    /// On the way to bytes: tables already are, matrices wait as they are for their inputs to be
+    /// measured, and what must stay f32 is packed.
+    Bytes,
+}
+
+/// How one parameter is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Plain,
+    Packed,
+    Bytes,
+}
+
+impl Form {
+    pub(crate) fn of(self, role: Role) -> Held {
+        match (self, role) {
+            (Self::Packed, Role::Matrix | Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::ExactMatrix) => Held::Packed,
+            (Self::Bytes, Role::Table) => Held::Bytes,
+            _ => Held::Plain,
         }
     }
 }
@@ -89,38 +123,77 @@ fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelErr
 enum Task<'a> {
     /// Read into place.
     Read { into: &'a mut [f32], span: Span },
-    /// Read and pack.
+    /// Read and quantise rows.
+    Quantise { bytes: &'a mut [i8], scales: &'a mut [f32], span: Span },
+    /// Read and pack: floats, or bytes as they are.
     Pack { index: usize, fill: &'a Fill },
 }
 
 /// Small enough that the threads finish together, large enough that a read is worth its call.
 const CHUNK: usize = 1 << 20;
 
-/// Reads all parameters, with matrices packed for products where `pack`.
-pub(crate) fn fill(fills: &[Fill], pack: bool, threads: usize) -> Result<Vec<Stored>, ModelError> {
-    let packs = |fill: &Fill| pack && fill.role == Role::Matrix;
-    let mut plain: Vec<Vec<f32>> = fills
-        .iter()
-        .map(|fill| if packs(fill) { Vec::new() } else { vec![0.0; fill.rows * fill.width] })
-        .collect();
+/// Where parameters are read to, but for those that are packed.
+#[derive(Default)]
+struct Memory {
+    values: Vec<f32>,
+    bytes: Vec<i8>,
+    scales: Vec<f32>,
+}
+
+/// Reads all parameters to how `form` holds them. What the files hold as bytes, and is to be bytes, is
+/// not rounded again: a table is read to where it stays, a matrix is packed.
+pub(crate) fn fill(fills: &[Fill], form: Form, threads: usize) -> Result<Vec<Stored>, ModelError> {
+    let memory = |fill: &Fill| match fill.held(form) {
+        Held::Plain => Memory { values: vec![0.0; fill.len()], ..Memory::default() },
+        Held::Packed => Memory::default(),
+        Held::Bytes => Memory {
+            bytes: vec![0; fill.len()],
+            scales: vec![0.0; fill.declared.param.rows],
+            ..Memory::default()
+        },
+    };
+    let mut memories: Vec<Memory> = fills.iter().map(memory).collect();
     let mut tasks = Vec::new();
-    for ((index, fill), values) in fills.iter().enumerate().zip(&mut plain) {
-        if packs(fill) {
-            tasks.push(Task::Pack { index, fill });
-        } else {
-            split(fill, values, &mut tasks);
+    for ((index, fill), memory) in fills.iter().enumerate().zip(&mut memories) {
+        match fill.held(form) {
+            Held::Plain => split(fill, &mut memory.values, &mut tasks),
+            Held::Packed => tasks.push(Task::Pack { index, fill }),
+            Held::Bytes => split_rows(fill, memory, &mut tasks),
         }
     }
     // The longest first, so that no thread is left with a long one at the end. Taken from the back.
     tasks.sort_by_key(Task::len);
     let total: usize = tasks.iter().map(Task::len).sum();
     let threads = threads.clamp(1, total / CHUNK + 1);
-    let packed = run(tasks, threads)?;
-    let mut stored: Vec<Stored> = plain.into_iter().map(Stored::Plain).collect();
+    let packed = run(tasks, form, threads)?;
+    let of = |(fill, memory): (&Fill, Memory)| match fill.held(form) {
+        Held::Bytes => Stored::of_bytes(&fill.declared, memory.bytes, memory.scales),
+        _ => Stored::Plain(memory.values),
+    };
+    let mut stored: Vec<Stored> = fills.iter().zip(memories).map(of).collect();
     for (index, matrix) in packed {
-        stored[index] = Stored::Packed(matrix);
+        stored[index] = matrix;
     }
     Ok(stored)
+}
+
+/// Whole rows, so that each is quantised by one thread.
+fn split_rows<'a>(fill: &Fill, memory: &'a mut Memory, tasks: &mut Vec<Task<'a>>) {
+    let width = fill.declared.param.width;
+    let step = (CHUNK / width.max(1)).max(1);
+    let (mut bytes, mut scales) = (&mut memory.bytes[..], &mut memory.scales[..]);
+    for span in &fill.pieces {
+        let rows = span.len / width.max(1);
+        for row in (0..rows).step_by(step) {
+            let count = (rows - row).min(step);
+            let (own, rest) = std::mem::take(&mut bytes).split_at_mut(count * width);
+            let (own_scales, rest_scales) = std::mem::take(&mut scales).split_at_mut(count);
+            (bytes, scales) = (rest, rest_scales);
+            let (first, len) = (span.first + row * width, own.len());
+            let span = Span { first, len, ..span.clone() };
+            tasks.push(Task::Quantise { bytes: own, scales: own_scales, span });
+        }
+    }
 }
 
 fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
@@ -138,18 +211,26 @@ fn split<'a>(fill: &Fill, mut values: &'a mut [f32], tasks: &mut Vec<Task<'a>>) 
     }
 }
 
-type Packed = Vec<(usize, PackedMatrix)>;
+type Packed = Vec<(usize, Stored)>;
 
-fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
+fn run(tasks: Vec<Task<'_>>, form: Form, threads: usize) -> Result<Packed, ModelError> {
     let tasks = Mutex::new(tasks);
     let next = || tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
     let work = || {
         let mut packed = Packed::new();
-        let mut buffer = Vec::new();
+        let (mut buffer, mut bytes) = (Vec::new(), Vec::new());
         while let Some(task) = next() {
             match task {
                 Task::Read { into, span } => read(&span, into)?,
-                Task::Pack { index, fill } => packed.push((index, read_packed(fill, &mut buffer)?)),
+                Task::Quantise { bytes, scales, span } => {
+                    read_rows(&span, bytes, scales, &mut buffer)?;
+                }
+                Task::Pack { index, fill } if fill.stays(form) => {
+                    packed.push((index, read_bytes(fill, &mut bytes)?));
+                }
+                Task::Pack { index, fill } => {
+                    packed.push((index, Stored::Packed(read_packed(fill, &mut buffer)?)));
+                }
             }
         }
         Ok(packed)
@@ -171,19 +252,92 @@ fn run(tasks: Vec<Task<'_>>, threads: usize) -> Result<Packed, ModelError> {
     })
 }
 
-fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
-    let len = fill.rows * fill.width;
+/// The first `len` values of a buffer that grows where needed.
+fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         // Nothing of the old contents is needed: a fresh one spares the copy.
         *buffer = vec![0.0; len];
     }
-    let mut rest = &mut buffer[..len];
+    &mut buffer[..len]
+}
+
+fn read_packed(fill: &Fill, buffer: &mut Vec<f32>) -> Result<PackedMatrix, ModelError> {
+    let values = grown(buffer, fill.len());
+    let mut rest = &mut *values;
     for span in &fill.pieces {
         let (into, after) = rest.split_at_mut(span.len);
         rest = after;
         read(span, into)?;
     }
-    Ok(PackedMatrix::pack(&buffer[..len], fill.rows, fill.width))
+    Ok(PackedMatrix::pack(values, fill.declared.param.rows, fill.declared.param.width))
+}
+
+/// Whole rows as bytes: as the file has them, or quantised.
+fn read_rows(
+    span: &Span,
+    bytes: &mut [i8],
+    scales: &mut [f32],
+    buffer: &mut Vec<f32>,
+) -> Result<(), ModelError> {
+    let width = span.len / scales.len().max(1);
+    if let Some(rows) = &span.bytes {
+        rows.read_bytes(span.first, bytes)?;
+        return rows.read_scales(span.first / width.max(1), scales);
+    }
+    let values = grown(buffer, span.len);
+    read(span, values)?;
+    quantise_rows_into(values, width, bytes, scales);
+    Ok(())
+}
+
+/// A matrix or table of bytes, scales and columns apart as the file has them. One that is in memory
+/// already is not copied on its way.
+fn read_bytes(fill: &Fill, buffer: &mut Vec<i8>) -> Result<Stored, ModelError> {
+    let param = fill.declared.param;
+    let in_place = match &fill.pieces[..] {
+        [Span { bytes: Some(rows), first, len, .. }] => rows.in_place(*first, *len)?,
+        _ => None,
+    };
+    if buffer.len() < fill.len() && in_place.is_none() {
+        *buffer = vec![0; fill.len()];
+    }
+    let mut scales = vec![0.0; param.rows];
+    let (mut of_bytes, mut of_scales) = (&mut buffer[..], &mut scales[..]);
+    let mut apart: Vec<Vec<f32>> = Vec::new();
+    let mut columns: Option<&[u32]> = None;
+    for span in &fill.pieces {
+        let Some(rows) = &span.bytes else { continue };
+        let (row, count) = (span.first / param.width, span.len / param.width);
+        if in_place.is_none() {
+            let (into, rest) = of_bytes.split_at_mut(span.len);
+            of_bytes = rest;
+            rows.read_bytes(span.first, into)?;
+        }
+        let (into, rest) = of_scales.split_at_mut(count);
+        of_scales = rest;
+        rows.read_scales(row, into)?;
+        let own = *columns.get_or_insert(rows.columns());
+        if own != rows.columns() {
+            let reason = format!(
+                "its columns apart are {:?}, those of `{}` are {own:?}; they are one product",
+                rows.columns(),
+                fill.pieces[0].tensor
+            );
+            return Err(ModelError::tensor(&span.place.file.shown, &span.tensor, reason));
+        }
+        apart.resize_with(own.len(), Vec::new);
+        let values = rows.outliers(row, count)?;
+        for (all, values) in apart.iter_mut().zip(values.chunks_exact(count.max(1))) {
+            all.extend_from_slice(values);
+        }
+    }
+    if let (Role::Table, Some(bytes)) = (fill.declared.role, in_place) {
+        return Ok(Stored::QuantisedTable(QuantisedTable::new(bytes, scales, param.width)));
+    }
+    let bytes = in_place.unwrap_or(&buffer[..fill.len()]);
+    let matrix = QuantisedMatrix::pack(bytes, &scales, param.rows, param.width);
+    let matrix = matrix.with_outliers(columns.unwrap_or_default(), &apart.concat());
+    Ok(Stored::QuantisedMatrix(matrix))
 }
 
 /// Read, widen and check in steps that stay in the cache.
@@ -192,10 +346,15 @@ const STEP: usize = 1 << 15;
 fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     let Place { file, entry } = &span.place;
     let size = entry.dtype.bitsize() / 8;
-    let mut narrow = if size == 2 { vec![0u16; STEP.min(into.len())] } else { Vec::new() };
+    let step_len = STEP.min(into.len());
+    let mut narrow = if size == 2 { vec![0u16; step_len] } else { Vec::new() };
+    let mut bytes = if size == 1 { vec![0i8; step_len] } else { Vec::new() };
     for (step, values) in into.chunks_mut(STEP).enumerate() {
-        let start = entry.start + ((span.first + step * STEP) * size) as u64;
-        if size == 2 {
+        let first = span.first + step * STEP;
+        let start = entry.start + (first * size) as u64;
+        if let Some(rows) = &span.bytes {
+            rows.widen(first, &mut bytes[..values.len()], values)?;
+        } else if size == 2 {
             let narrow = &mut narrow[..values.len()];
             file.read_at(bytemuck::cast_slice_mut(narrow), start)?;
             narrow.iter_mut().for_each(|v| *v = u16::from_le(*v));
@@ -219,13 +378,19 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// All values of one tensor, row-major, of any number format that is read; all finite.
+/// All values of one tensor, row-major, of any format of floats that is read; all finite.
 pub(crate) fn values(tensor: &str, place: &Place) -> Result<Vec<f32>, ModelError> {
     let shape = &place.entry.shape;
     check(tensor, place, shape)?;
+    if place.entry.dtype == Dtype::I8 {
+        // Bytes are no values without their scales, which only declared matrices have.
+        let (path, tensor) = (place.file.shown.clone(), tensor.into());
+        return Err(ModelError::Precision { path, tensor, found: "I8".into() });
+    }
     let len = shape.iter().product();
     let mut values = vec![0.0; len];
-    read(&Span { place: place.clone(), tensor: tensor.into(), first: 0, len }, &mut values)?;
+    let span = Span { place: place.clone(), tensor: tensor.into(), bytes: None, first: 0, len };
+    read(&span, &mut values)?;
     Ok(values)
 }
 
@@ -239,8 +404,36 @@ impl Task<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Read { into, .. } => into.len(),
-            Self::Pack { fill, .. } => fill.rows * fill.width,
+            Self::Quantise { bytes, .. } => bytes.len(),
+            Self::Pack { fill, .. } => fill.len(),
         }
+    }
+}
+
+impl Fill {
+    fn len(&self) -> usize {
+        self.declared.param.len()
+    }
+
+    /// How it is held: what comes as bytes and stays so need not wait.
+    fn held(&self, form: Form) -> Held {
+        if self.stays(form) { Held::Packed } else { form.of(self.declared.role) }
+    }
+
+    /// Whether it is a matrix of bytes, or a table of bytes in memory, that stays one.
+    fn stays(&self, form: Form) -> bool {
+        let bytes = || self.pieces.iter().all(|span| span.bytes.is_some());
+        let in_memory = || match &self.pieces[..] {
+            [span] => span.place.file.in_place(span.place.entry.start, 0).is_some(),
+            _ => false,
+        };
+        form == Form::Bytes
+            && bytes()
+            && match self.declared.role {
+                Role::Matrix => true,
+                Role::Table => in_memory(),
+                _ => false,
+            }
     }
 }
 

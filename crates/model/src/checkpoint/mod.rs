@@ -7,6 +7,8 @@ pub(crate) mod hdf5;
 mod header;
 pub(crate) mod load;
 pub(crate) mod names;
+pub(crate) mod rows;
 pub(crate) mod write;
 
 pub use names::{Dialect, Piece};
+pub use write::WeightFormat;

@@ -5,22 +5,70 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use contexture_nn::{Role, Weights};
+use contexture_kernels::quantised::quantise_rows;
+use contexture_nn::{Param, Role, Weights};
+use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
 
 use super::names::{Dialect, pieces_of};
+use super::rows::{COLUMNS, OUTLIERS, SCALE};
 use crate::ModelError;
 use crate::folder::Folder;
 
-/// A tensor on its way to a file; borrowed where one parameter holds it in one run.
+/// The numbers in which a file holds weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightFormat {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats of IEEE 754, rounded to nearest even.
+    F16,
+    /// Matrices and tables as signed bytes with a scale for each row, see
+    /// [`contexture_kernels::quantised`]; vectors stay 32-bit floats.
+    I8,
+}
+
+/// A tensor's values; borrowed where one parameter holds them in one run.
+struct Plain<'a> {
+    shape: Vec<usize>,
+    role: Role,
+    /// Columns that stay floats where the rest becomes bytes.
+    outliers: Vec<u32>,
+    values: Cow<'a, [f32]>,
+}
+
+/// A tensor on its way to a file.
 struct Outgoing<'a> {
     shape: Vec<usize>,
-    values: Cow<'a, [f32]>,
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    F32(Cow<'a, [f32]>),
+    F16(Vec<half::f16>),
+    I8(Vec<i8>),
+    I32(Vec<i32>),
+}
+
+impl Values<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::F16(values) => bytemuck::cast_slice(values),
+            Self::I8(values) => bytemuck::cast_slice(values),
+            Self::I32(values) => bytemuck::cast_slice(values),
+        }
+    }
 }
 
 impl View for &Outgoing<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match &self.values {
+            Values::F32(_) => Dtype::F32,
+            Values::F16(_) => Dtype::F16,
+            Values::I8(_) => Dtype::I8,
+            Values::I32(_) => Dtype::I32,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -28,24 +76,34 @@ impl View for &Outgoing<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        bytemuck::cast_slice(&self.values).into()
+        self.values.bytes().into()
     }
 
     fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
+        self.values.bytes().len()
     }
 }
 
-/// Writes every declared parameter whose name `dialect` knows to `path`, f32. The file appears
-/// under its name only once it is whole. Weights must be plain.
+/// What is written: plain weights, in a format; where that is bytes, `outliers` tells the columns of
+/// a matrix that stay floats.
+pub(crate) struct Source<'a> {
+    pub(crate) weights: &'a Weights,
+    pub(crate) format: WeightFormat,
+    pub(crate) outliers: &'a dyn Fn(Param) -> Vec<u32>,
+}
+
+/// Writes every declared parameter whose name `dialect` knows to `path`. The file appears under
+/// its name only once it is whole.
 pub(crate) fn write(
     path: &Path,
-    weights: &Weights,
+    source: &Source<'_>,
     dialect: &Dialect,
     prefix: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(), ModelError> {
-    let tensors = outgoing(weights, dialect, prefix, wanted);
+    let format = source.format;
+    let tensors = outgoing(source, dialect, prefix, wanted);
+    let tensors = converted(path, tensors, format)?;
     let failed = |e: std::io::Error| ModelError::io(path, e);
     let partial = path.with_extension("safetensors.partial");
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
@@ -54,6 +112,70 @@ pub(crate) fn write(
     let file = fs::OpenOptions::new().write(true).open(&partial).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     fs::rename(&partial, path).map_err(failed)
+}
+
+/// The same tensors in another format; bytes with their scales beside them.
+fn converted<'a>(
+    path: &Path,
+    tensors: BTreeMap<String, Plain<'a>>,
+    format: WeightFormat,
+) -> Result<BTreeMap<String, Outgoing<'a>>, ModelError> {
+    let mut converted = BTreeMap::new();
+    for (name, Plain { shape, role, outliers, values }) in tensors {
+        let values = match (format, &shape[..]) {
+            (WeightFormat::F16, _) => {
+                let mut halves = vec![half::f16::ZERO; values.len()];
+                halves.convert_from_f32_slice(&values);
+                let beyond = halves.iter().position(|v| !v.is_finite());
+                if let Some(at) = beyond {
+                    let reason = format!("{} does not fit F16; write F32 or I8", values[at]);
+                    return Err(ModelError::tensor(path, &name, reason));
+                }
+                Values::F16(halves)
+            }
+            (WeightFormat::I8, &[rows, width]) if role.may_be_bytes() => {
+                let mut values = values;
+                if !outliers.is_empty() {
+                    let apart = taken(values.to_mut(), width, &outliers);
+                    let numbers = outliers.iter().map(|column| *column as i32).collect();
+                    let mut add = |end: &str, shape: Vec<usize>, values: Values<'a>| {
+                        converted.insert(format!("{name}{end}"), Outgoing { shape, values });
+                    };
+                    add(COLUMNS, vec![outliers.len()], Values::I32(numbers));
+                    add(OUTLIERS, vec![outliers.len(), rows], Values::F32(apart.into()));
+                }
+                let (bytes, scales) = quantise_rows(&values, rows, width);
+                let scales = Outgoing { shape: vec![rows], values: Values::F32(scales.into()) };
+                converted.insert(format!("{name}{SCALE}"), scales);
+                Values::I8(bytes)
+            }
+            _ => Values::F32(values),
+        };
+        converted.insert(name, Outgoing { shape, values });
+    }
+    Ok(converted)
+}
+
+/// Takes columns out of rows and leaves zeros there: `[columns, rows]`.
+fn taken(values: &mut [f32], width: usize, columns: &[u32]) -> Vec<f32> {
+    let mut taken = Vec::with_capacity(columns.len() * values.len() / width.max(1));
+    for column in columns {
+        let column = values.iter_mut().skip(*column as usize).step_by(width);
+        taken.extend(column.map(std::mem::take));
+    }
+    taken
+}
+
+/// Copies a weight file as it is.
+pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelError> {
+    let Some(file) = from.open_file(name)? else {
+        let advice = "it was there when the model was opened".into();
+        return Err(ModelError::NotFound { path: from.shown(name), advice });
+    };
+    let failed = |e: std::io::Error| ModelError::io(to, e);
+    let mut out = fs::File::create(to).map_err(failed)?;
+    std::io::copy(&mut file.reader(), &mut out).map_err(failed)?;
+    out.sync_all().map_err(failed)
 }
 
 /// What a folder holds besides weights that a copy needs.
@@ -99,17 +221,22 @@ pub(crate) fn copy_settings(from: &Folder, encoder: &Folder, to: &Path) -> Resul
 }
 
 fn outgoing<'a>(
-    weights: &'a Weights,
+    source: &Source<'a>,
     dialect: &Dialect,
     prefix: &str,
     wanted: impl Fn(&str) -> bool,
-) -> BTreeMap<String, Outgoing<'a>> {
-    let mut tensors: BTreeMap<String, Outgoing<'a>> = BTreeMap::new();
+) -> BTreeMap<String, Plain<'a>> {
+    let mut tensors: BTreeMap<String, Plain<'a>> = BTreeMap::new();
+    let weights = source.weights;
     for declared in &weights.declaration().params {
         if !wanted(&declared.name) {
             continue;
         }
-        let values = weights.plain(declared.param);
+        let (role, values) = (declared.role, weights.plain(declared.param));
+        let outliers = match (source.format, role) {
+            (WeightFormat::I8, Role::Matrix) => (source.outliers)(declared.param),
+            _ => Vec::new(),
+        };
         let pieces = pieces_of(dialect, prefix, declared);
         let share = values.len() / pieces.len();
         for (piece, values) in pieces.iter().zip(values.chunks(share)) {
@@ -118,13 +245,14 @@ fn outgoing<'a>(
             let shape =
                 if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
             if piece.parts == 1 {
-                tensors.insert(piece.name.clone(), Outgoing { shape, values: values.into() });
+                let (outliers, values) = (outliers.clone(), values.into());
+                tensors.insert(piece.name.clone(), Plain { shape, role, outliers, values });
                 continue;
             }
-            let whole = tensors.entry(piece.name.clone()).or_insert_with(|| Outgoing {
-                shape,
-                values: vec![0.0; share * piece.parts].into(),
-            });
+            let zeros = || vec![0.0; share * piece.parts].into();
+            let whole = tensors.entry(piece.name.clone());
+            let outliers = outliers.clone();
+            let whole = whole.or_insert_with(|| Plain { shape, role, outliers, values: zeros() });
             whole.values.to_mut()[piece.part * share..][..share].copy_from_slice(values);
         }
     }

@@ -141,11 +141,14 @@ impl LanguageHead {
                 settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros))
             };
             let (words, bias) = match encoder.words().filter(|_| settings.tied) {
-                Some(words) => (words, bias(b)),
+                Some(words) => {
+                    b.reads_exactly(words);
+                    (words, bias(b))
+                }
                 // A table, so that it is never packed: the loss reads it in chunks.
                 None => b.within("decoder", |b| {
                     let initial = Initial::Normal(deviation);
-                    (b.table("weight", e.vocabulary, width, initial), bias(b))
+                    (b.exact_table("weight", e.vocabulary, width, initial), bias(b))
                 }),
             };
             let direction_width = settings.per_direction.then(|| e.word_width());

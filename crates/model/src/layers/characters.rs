@@ -43,13 +43,13 @@ impl Characters {
             b.within("words", |b| b.table("weight", e.vocabulary, words.width, initial))
         });
         let table = b.within("characters", |b| {
-            b.table("weight", c.entries, c.width, Initial::Normal(fan(c.width)))
+            b.exact_table("weight", c.entries, c.width, Initial::Normal(fan(c.width)))
         });
         let filters = b.within("filters", |b| {
             let filter = |(index, (width, count)): (usize, &(usize, usize))| {
                 b.within(index, |b| Filter {
                     width: *width,
-                    weight: b.matrix(
+                    weight: b.exact_matrix(
                         "weight",
                         *count,
                         width * c.width,

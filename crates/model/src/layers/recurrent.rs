@@ -95,13 +95,14 @@ fn direction(
     // begin half open whatever the text is.
     let initial = Initial::Normal((3.0 * cells as f32).sqrt().recip());
     let (input, bias) = b.within("input", |b| {
-        let weight = b.matrix("weight", 4 * cells, inputs, initial);
+        let weight = b.exact_matrix("weight", 4 * cells, inputs, initial);
         // To remember is what a memory begins with (Jozefowicz et al. 2015).
         (weight, b.vector("bias", 4 * cells, Initial::ForgetBias { cells }))
     });
-    let recurrent = b.within("recurrent", |b| b.matrix("weight", 4 * cells, outputs, initial));
+    let recurrent =
+        b.within("recurrent", |b| b.exact_matrix("weight", 4 * cells, outputs, initial));
     let projection = lstm
         .projection
-        .then(|| b.within("projection", |b| b.matrix("weight", outputs, cells, initial)));
+        .then(|| b.within("projection", |b| b.exact_matrix("weight", outputs, cells, initial)));
     LstmDirection { input, recurrent, bias, projection, reversed }
 }

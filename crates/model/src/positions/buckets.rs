@@ -20,7 +20,7 @@ impl Buckets {
         initial: Initial,
         b: &mut Builder,
     ) -> Self {
-        let table = b.within("buckets", |b| b.table("weight", buckets, heads, initial));
+        let table = b.within("buckets", |b| b.exact_table("weight", buckets, heads, initial));
         Self { table, farthest }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use contexture_nn::{Role, Stored, Weights};
+use contexture_nn::{Stored, Weights};
 
 use super::info::ModelInfo;
 use super::model::{Model, Parts, Source, override_pooling, wanted};
-use super::options::OpenOptions;
+use super::options::{OpenOptions, WeightType};
 use super::plan::{Spelling, fresh, packed};
+use super::quantise;
 use crate::ModelError;
+use crate::checkpoint::load::Form;
 use crate::families::{CONTEXTURE, Heads, foreign};
 use crate::folder::modules;
 use crate::folder::{Config, Folder, ModuleSettings};
@@ -40,6 +42,7 @@ impl Model {
         let is_fresh = |name: &str| {
             begin.0 && name.starts_with("language.") || begin.1 && name.starts_with("classifier.")
         };
+        let form = Form::of_options(options, WeightType::F32);
         let declared = &parts.declaration.params;
         let mut read = Vec::with_capacity(declared.len());
         let unknown = foreign::values(
@@ -48,21 +51,20 @@ impl Model {
             declared,
             |name| !is_fresh(name),
             |of, values| {
-                read.push(match options.pack && of.role == Role::Matrix {
-                    true => packed(values, of, true),
-                    false => Stored::Plain(values),
-                });
+                read.push(packed(values, of, form));
             },
         )?;
         let seed = options.add_heads.as_ref().map_or(0, |add| add.seed);
         let mut afresh = fresh(declared.iter().filter(|of| is_fresh(&of.name)), seed).into_iter();
         let mut read = read.into_iter();
         let next = |of: &contexture_nn::Declared| match is_fresh(&of.name) {
-            true => afresh.next().map(|values| packed(values, of, options.pack)),
+            true => afresh.next().map(|values| packed(values, of, form)),
             false => read.next(),
         };
         let stored: Vec<Stored> = declared.iter().filter_map(next).collect();
         let weights = Weights::new(parts.declaration, stored);
+        let threads = options.threads.max(1);
+        let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
         let e = &settings;
         let info = ModelInfo {
             folder: folder.path().into(),

@@ -7,9 +7,11 @@ mod info;
 mod model;
 mod options;
 mod plan;
+mod quantise;
+mod reduce;
 mod write;
 
 pub use head::Head;
 pub use info::ModelInfo;
 pub use model::Model;
-pub use options::{AddHeads, NewModel, OpenOptions};
+pub use options::{AddHeads, NewModel, OpenOptions, WeightType};

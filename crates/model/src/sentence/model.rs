@@ -11,9 +11,11 @@ use super::head::Head;
 use super::info::{ModelInfo, licence};
 use super::options::{AddHeads, OpenOptions};
 use super::plan::{Plan, Spelling};
+use super::quantise;
 use crate::ModelError;
 use crate::architectures::{Batch, Encoder, EncoderSettings, TokenInput};
-use crate::checkpoint::files::{Tensors, WeightFile};
+use crate::checkpoint::files::{self, Tensors};
+use crate::checkpoint::load::Form;
 use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
 use crate::folder::{Config, Folder, HeadSettings, ModuleSettings, SentenceSettings};
@@ -48,7 +50,11 @@ impl Model {
     /// Opens a folder: settings first, then shapes, then bytes, so that what does not fit is said
     /// before memory is taken.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, ModelError> {
-        let folder = Folder::open(path.as_ref())?;
+        Self::open_in(Folder::open(path.as_ref())?, options)
+    }
+
+    /// As [`Model::open`], from a folder that was found already, or that is in memory.
+    pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, ModelError> {
         if let Some(model) = Self::open_foreign(&folder, options)? {
             return Ok(model);
         }
@@ -61,7 +67,8 @@ impl Model {
         settings.dropout = options.dropout;
         let tensors = Tensors::open(&modules.encoder)?;
         let spelling = Spelling::of(family, &settings, &tensors)?;
-        let stored = match options.heads || !options.pack || options.add_heads.is_some() {
+        let heads = options.heads || !options.pack || options.add_heads.is_some();
+        let stored = match heads && !options.without_heads {
             true => families::heads(family, &config, &settings, spelling.prefix, &tensors)?,
             false => Heads::default(),
         };
@@ -74,8 +81,12 @@ impl Model {
         };
         let mut plan =
             Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
-        let stored = plan.fill(&parts.declaration, options.pack, options.threads.max(1), seed)?;
-        let weights = Arc::new(Weights::new(parts.declaration, stored));
+        let (form, threads) =
+            (Form::of_options(options, plan.weight_type()), options.threads.max(1));
+        let stored = plan.fill(&parts.declaration, form, threads, seed)?;
+        let weights = Weights::new(parts.declaration, stored);
+        let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
+        let weights = Arc::new(weights);
         let info =
             describe(&folder, family, &settings, &parts.head, &modules, &config, &plan, &weights);
         let blind = options.without_positions;
@@ -215,7 +226,7 @@ impl Model {
     /// created has none.
     pub fn digests(&self) -> Result<Vec<(String, String)>, ModelError> {
         let Some(Source { folder, .. }) = &self.source else { return Ok(Vec::new()) };
-        let digest = |name: &String| Ok((name.clone(), WeightFile::digest(folder, name)?));
+        let digest = |name: &String| Ok((name.clone(), files::digest(folder, name)?));
         self.info.weight_files.iter().map(digest).collect()
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use contexture_nn::{Builder, Declaration, Declared, Role, Stored, Weights};
+use contexture_nn::{Builder, Declaration, Declared, Stored, Weights};
+
+use safetensors::Dtype;
 
 use super::head::Head;
+use super::options::WeightType;
 use crate::ModelError;
 use crate::architectures::{Encoder, EncoderSettings};
 use crate::checkpoint::Dialect;
-use crate::checkpoint::files::Tensors;
-use crate::checkpoint::load::{self, Fill};
+use crate::checkpoint::files::{Place, Tensors};
+use crate::checkpoint::load::{self, Fill, Form, Held};
 use crate::checkpoint::names::{self, Unread};
 use crate::families::Family;
 use crate::folder::{Folder, ModuleSettings};
@@ -95,11 +98,20 @@ impl Plan {
         Ok(Self { fills, tensors, ignored, unknown })
     }
 
+    /// The numbers in which the files hold weights.
+    pub(super) fn weight_type(&self) -> WeightType {
+        let bytes = |place: &Place| place.entry.dtype == Dtype::I8;
+        match self.tensors.places.values().any(bytes) {
+            true => WeightType::Int8,
+            false => WeightType::F32,
+        }
+    }
+
     /// Reads what is to be read and begins the rest from `seed`.
     pub(super) fn fill(
         &mut self,
         declaration: &Declaration,
-        pack: bool,
+        form: Form,
         threads: usize,
         seed: u64,
     ) -> Result<Vec<Stored>, ModelError> {
@@ -108,26 +120,26 @@ impl Plan {
         let mut afresh = fresh(afresh.map(|(_, declared)| declared), seed).into_iter();
         let present: Vec<bool> = fills.iter().map(Option::is_some).collect();
         let fills: Vec<Fill> = fills.into_iter().flatten().collect();
-        let mut read = load::fill(&fills, pack, threads)?.into_iter();
+        let mut read = load::fill(&fills, form, threads)?.into_iter();
         let mut stored = Vec::with_capacity(present.len());
         for (is_read, declared) in present.into_iter().zip(&declaration.params) {
             stored.extend(match is_read {
                 true => read.next(),
-                false => afresh.next().map(|values| packed(values, declared, pack)),
+                false => afresh.next().map(|values| packed(values, declared, form)),
             });
         }
         Ok(stored)
     }
 }
 
-pub(super) fn packed(values: Vec<f32>, declared: &Declared, pack: bool) -> Stored {
+/// Values that are in memory, as `form` holds them.
+pub(super) fn packed(values: Vec<f32>, declared: &Declared, form: Form) -> Stored {
     use contexture_kernels::gemm::PackedMatrix;
-    match pack && declared.role == Role::Matrix {
-        true => {
-            let (rows, width) = (declared.param.rows, declared.param.width);
-            Stored::Packed(PackedMatrix::pack(&values, rows, width))
-        }
-        false => Stored::Plain(values),
+    let (rows, width) = (declared.param.rows, declared.param.width);
+    match form.of(declared.role) {
+        Held::Plain => Stored::Plain(values),
+        Held::Packed => Stored::Packed(PackedMatrix::pack(&values, rows, width)),
+        Held::Bytes => Stored::quantised(declared, &values, &[]),
     }
 }
 

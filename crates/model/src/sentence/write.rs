@@ -3,17 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use contexture_nn::Weights;
+use contexture_nn::{Spreads, Weights};
 use serde_json::{Map, Value, json};
 
-use super::model::{Model, Source};
+use super::model::Model;
 use super::plan::DENSE;
+use super::quantise;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
-use crate::checkpoint::write;
+use crate::checkpoint::write::{self, WeightFormat};
 use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads, foreign};
 use crate::folder::modules::{MODES, SWITCHES};
-use crate::folder::{ModuleSettings, SentenceSettings};
+use crate::folder::{Folder, ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, Level};
 
 const CONFIG: &str = "config.json";
@@ -27,6 +28,37 @@ impl Model {
     /// Errors: what the system says, with the file. The weights appear under their name only once
     /// they are whole.
     pub fn write(&self, folder: &Path, weights: &Weights) -> Result<(), ModelError> {
+        let outliers = &|_| Vec::new();
+        self.write_from(folder, &write::Source { weights, format: WeightFormat::F32, outliers })
+    }
+
+    /// As [`Model::write`], with weights in the given format; bytes are those of a model opened with
+    /// [`WeightType::Int8`](crate::WeightType). Where the model was opened from bytes and bytes are
+    /// asked for, its files are copied as they are, whatever `weights` are.
+    pub fn write_as(
+        &self,
+        folder: &Path,
+        weights: &Weights,
+        format: WeightFormat,
+    ) -> Result<(), ModelError> {
+        let spreads = match format {
+            WeightFormat::I8 if !self.is_bytes() => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                quantise::spreads(weights, &self.encoder, &self.head, threads)?
+            }
+            _ => Spreads::default(),
+        };
+        let outliers = &|param| spreads.outliers(param);
+        self.write_from(folder, &write::Source { weights, format, outliers })
+    }
+
+    /// Whether it was opened from bytes.
+    fn is_bytes(&self) -> bool {
+        self.info.precisions.iter().any(|precision| precision == "I8")
+    }
+
+    fn write_from(&self, folder: &Path, from: &write::Source<'_>) -> Result<(), ModelError> {
+        let format = from.format;
         fs::create_dir_all(folder).map_err(|e| ModelError::io(folder, e))?;
         let encoder = match &self.source {
             // It becomes a model of Contexture's own family.
@@ -36,49 +68,63 @@ impl Model {
                 foreign::write_spelling(name, &source.folder, settings, folder)?;
                 folder.to_path_buf()
             }
-            Some(source) => self.copy_settings(source, folder)?,
+            Some(source) => {
+                write::copy_settings(&source.folder, &source.encoder, folder)?;
+                let beneath = source.encoder.path().strip_prefix(source.folder.path());
+                folder.join(beneath.unwrap_or(Path::new("")))
+            }
             None => {
                 self.write_settings(folder)?;
                 folder.to_path_buf()
             }
         };
+        self.revise_config(&encoder.join(CONFIG), format)?;
+        if let (Some(source), WeightFormat::I8) = (&self.source, format)
+            && self.is_bytes()
+        {
+            return self.copy_weights(&source.folder, folder);
+        }
         let has_heads = self.language.is_some() || self.classifier.is_some();
         let spelling = if has_heads { self.spelling.with_heads() } else { self.spelling };
         let own = |name: &str| !name.starts_with("head.");
         let path = encoder.join(WEIGHTS);
-        write::write(&path, weights, spelling.dialect, spelling.prefix, own)?;
+        write::write(&path, from, spelling.dialect, spelling.prefix, own)?;
         for (index, module) in self.head.settings().modules.iter().enumerate() {
             let ModuleSettings::Dense { path, .. } = module else { continue };
             let prefix = format!("head.{index}.");
             let path = folder.join(path).join(WEIGHTS);
-            write::write(&path, weights, &DENSE, "", |name| name.starts_with(&prefix))?;
+            write::write(&path, from, &DENSE, "", |name| name.starts_with(&prefix))?;
         }
         Ok(())
     }
 
-    /// Copies what was opened; heads besides the encoder are added to its configuration. The
-    /// encoder's own folder.
-    fn copy_settings(
-        &self,
-        source: &Source,
-        folder: &Path,
-    ) -> Result<std::path::PathBuf, ModelError> {
-        write::copy_settings(&source.folder, &source.encoder, folder)?;
-        let beneath = source.encoder.path().strip_prefix(source.folder.path());
-        let encoder = folder.join(beneath.unwrap_or(Path::new("")));
-        if self.language.is_none() && self.classifier.is_none() {
-            return Ok(encoder);
-        }
-        let Some(Value::Object(mut config)) = source.encoder.json(CONFIG)? else {
-            return Ok(encoder);
-        };
+    fn copy_weights(&self, from: &Folder, to: &Path) -> Result<(), ModelError> {
+        let dense = self.head.settings().modules.iter().filter_map(|module| match module {
+            ModuleSettings::Dense { path, .. } => Some(format!("{path}/{WEIGHTS}")),
+            _ => None,
+        });
+        let names = self.info.weight_files.iter().cloned().chain(dense);
+        names
+            .map(|name| name.replace('\\', "/"))
+            .try_for_each(|name| write::copy(from, &name, &to.join(&name)))
+    }
+
+    /// Makes a configuration say what is written beside it: which heads there are, and whether
+    /// weights are bytes, which nobody may take for values.
+    fn revise_config(&self, path: &Path, format: WeightFormat) -> Result<(), ModelError> {
+        let bytes = fs::read(path).map_err(|e| ModelError::io(path, e))?;
+        let broken =
+            |e: serde_json::Error| ModelError::Json { path: path.into(), reason: e.to_string() };
+        let written: Map<String, Value> = serde_json::from_slice(&bytes).map_err(broken)?;
+        let mut config = written.clone();
         let known = config.get("architectures").and_then(|list| list.get(0)?.as_str());
         if let Some(class) = known.and_then(|class| self.class(stem(class)?)) {
             config.insert("architectures".into(), json!([class]));
         }
+        config.remove(HEADS_KEY);
         self.describe_heads(&mut config);
-        put(&encoder.join(CONFIG), &Value::Object(config))?;
-        Ok(encoder)
+        state_format(&mut config, format);
+        if config == written { Ok(()) } else { put(path, &Value::Object(config)) }
     }
 
     fn write_settings(&self, folder: &Path) -> Result<(), ModelError> {
@@ -129,7 +175,7 @@ impl Model {
     fn class(&self, stem: &str) -> Option<String> {
         match (&self.language, &self.classifier) {
             (Some(_), _) => Some(format!("{stem}ForMaskedLM")),
-            (None, None) => None,
+            (None, None) => Some(format!("{stem}Model")),
             (None, Some(classifier)) => {
                 let ClassifierSettings { level, .. } = classifier.settings();
                 Some(match level {
@@ -155,6 +201,24 @@ impl Model {
             let heads = tidy(json!(Heads { language, classifier }));
             config.insert(HEADS_KEY.into(), heads);
         }
+    }
+}
+
+/// Whether weights are bytes, in the words of transformers, which then refuses to run them: its
+/// classes have no weights of `int8`, and it says that it does not know the method. Halves are to be
+/// widened, not computed with.
+fn state_format(config: &mut Map<String, Value>, format: WeightFormat) {
+    const METHOD: &str = "quantization_config";
+    let bytes = format == WeightFormat::I8;
+    config.remove(METHOD);
+    if bytes {
+        config.insert(METHOD.into(), json!({"quant_method": "contexture-int8-rows"}));
+    }
+    // The older spelling is read by all versions.
+    let stated = config.remove("dtype").is_some() | config.contains_key("torch_dtype");
+    if stated || format != WeightFormat::F32 {
+        let number = if bytes { "int8" } else { "float32" };
+        config.insert("torch_dtype".into(), number.into());
     }
 }
 

@@ -80,6 +80,7 @@ impl CharacterConvolution {
                     Right::Plain(values, filter.weight.rows, filter.weight.width)
                 }
                 Matrix::Packed(packed) => Right::Packed(packed),
+                Matrix::Quantised(_) => panic!("{} must be f32", weights.name(filter.weight)),
             },
             bias: weights.plain(filter.bias),
         };

@@ -17,6 +17,7 @@ use contexture_kernels::Store;
 use contexture_kernels::activated::{activate_both, activate_to, gate, gate_both};
 use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{self, Epilogue};
+use contexture_kernels::quantised;
 
 use super::linear::{add_input_gradient, add_parameter_gradients, input_gradient, product};
 use crate::{Backward, Forward, Matrix, Op, Param, Rows};
@@ -49,16 +50,31 @@ impl Op for FeedForward {
         let first_bias = self.first_bias.map(|bias| cx.weights.plain(bias));
         let second_bias = self.second_bias.map(|bias| cx.weights.plain(bias));
         let residual = residual.map(Rows::as_slice);
-        if let (Matrix::Packed(first), Matrix::Packed(second), false) =
-            (cx.weights.matrix(self.first), cx.weights.matrix(self.second), cx.keeps())
-        {
-            let (activation, gated) = (self.activation, self.gated);
-            let network =
-                gemm::FeedForward { first, first_bias, activation, gated, second, second_bias };
-            let (rows, out) = (x.rows(), y.as_mut_slice());
-            gemm::feed_forward(cx.pool, x.as_slice(), rows, &network, residual, out);
-            return y;
+        let (activation, gated, rows) = (self.activation, self.gated, x.rows());
+        match (cx.weights.matrix(self.first), cx.weights.matrix(self.second), cx.keeps()) {
+            (Matrix::Packed(first), Matrix::Packed(second), false) => {
+                let network =
+                    gemm::FeedForward { first, first_bias, activation, gated, second, second_bias };
+                let out = y.as_mut_slice();
+                gemm::feed_forward(cx.pool, x.as_slice(), rows, &network, residual, out);
+                return y;
+            }
+            (Matrix::Quantised(first), Matrix::Quantised(second), false) => {
+                let network = quantised::FeedForward {
+                    first,
+                    first_bias,
+                    activation,
+                    gated,
+                    second,
+                    second_bias,
+                };
+                let out = y.as_mut_slice();
+                quantised::feed_forward(cx.pool, x.as_slice(), rows, &network, residual, out);
+                return y;
+            }
+            _ => {}
         }
+        cx.measure(self.first, x);
         let (inner, stride) = (self.second.width, self.stride());
         let mut z = cx.rows(x.rows(), if self.gated { self.first.rows } else { stride });
         let epilogue = Epilogue { bias: first_bias, ..Epilogue::default() };
@@ -71,6 +87,7 @@ impl Op for FeedForward {
         }
         let epilogue = Epilogue { bias: second_bias, residual, ..Epilogue::default() };
         product(cx.pool, cx.weights, self.second, &u, &epilogue, &mut y);
+        cx.measure(self.second, &u);
         cx.give_back(u);
         cx.keep(z);
         y

@@ -16,6 +16,7 @@ use contexture_kernels::activated::{activate_adjoint, activate_to};
 use contexture_kernels::activation::Activation;
 use contexture_kernels::gemm::{self, Epilogue, Operand, Output};
 use contexture_kernels::pointwise::accumulate;
+use contexture_kernels::quantised;
 use contexture_kernels::{Pool, Store};
 
 use crate::{Backward, Forward, Matrix, Op, Param, Rows, Weights};
@@ -38,6 +39,7 @@ impl Op for Linear {
 
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let (x, residual) = (cx.input(0), cx.optional_input(1));
+        cx.measure(self.weight, x);
         let mut y = cx.rows(x.rows(), self.weight.rows);
         if let Some(residual) = residual {
             residual.assert_same_shape(&y, "residual of a linear map");
@@ -101,6 +103,9 @@ pub(super) fn map(
     let y = y.as_mut_slice();
     match weights.matrix(weight) {
         Matrix::Packed(packed) => gemm::linear(pool, x.as_slice(), rows, packed, epilogue, y),
+        Matrix::Quantised(packed) => {
+            quantised::linear(pool, x.as_slice(), rows, packed, epilogue, y);
+        }
         Matrix::Plain(plain) => {
             gemm::linear_plain(pool, x.as_slice(), rows, (plain, outputs, inputs), epilogue, y);
         }

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use contexture_kernels::lookup::{lookup, lookup_backward};
+use contexture_kernels::quantised;
 
-use crate::{Backward, Forward, Op, Param, Rows};
+use crate::{Backward, Forward, Op, Param, Rows, Table};
 
 /// Embeddings of numbered things.
 #[derive(Debug, Clone)]
@@ -25,7 +26,11 @@ impl Op for Lookup {
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let width = self.table.width;
         let mut out = cx.rows(self.ids.len(), width);
-        lookup(cx.pool, width, cx.weights.plain(self.table), &self.ids, out.as_mut_slice());
+        let (pool, to) = (cx.pool, out.as_mut_slice());
+        match cx.weights.table(self.table) {
+            Table::Plain(table) => lookup(pool, width, table, &self.ids, to),
+            Table::Quantised(table) => quantised::lookup(pool, table, &self.ids, to),
+        }
         out
     }
 

@@ -187,12 +187,14 @@ fn packed(weights: &Weights, pool: &Pool, params: &[Param]) -> Vec<PackedMatrix>
         .filter_map(|param| match weights.matrix(*param) {
             Matrix::Plain(plain) => Some((plain, param.rows, param.width)),
             Matrix::Packed(_) => None,
+            Matrix::Quantised(_) => panic!("{} must be f32", weights.name(*param)),
         })
         .collect();
     let mut made = PackedMatrix::pack_all(pool, &plain).into_iter();
     let of = |param: &Param| match weights.matrix(*param) {
         Matrix::Packed(packed) => Some(packed.clone()),
         Matrix::Plain(_) => made.next(),
+        Matrix::Quantised(_) => None,
     };
     params.iter().filter_map(of).collect()
 }

@@ -11,7 +11,7 @@ use super::dictionary::entries;
 use super::model::{BEGINS, Characters, ROLES};
 use super::settings::{CharacterFile, CharacterKind};
 use crate::error::TextError;
-use crate::folder::{self, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
+use crate::folder::{self, Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 
 const OWN: &str = "characters.json";
 const WORDS: &str = "vocab.txt";
@@ -21,9 +21,9 @@ const WORD_DICTIONARY: &str = "word.dic";
 
 /// The tokenizer of a folder whose words are spelled out, with the file that says so; `None` where
 /// it is not such a folder.
-pub(crate) fn open(folder: &Path) -> Result<Option<(Characters, PathBuf)>, TextError> {
+pub(crate) fn open(folder: Folder) -> Result<Option<(Characters, PathBuf)>, TextError> {
     let Some((name, settings)) = settings(folder)? else { return Ok(None) };
-    let path = folder.join(name);
+    let path = folder.join(&name);
     if !(3..=1 << 10).contains(&settings.most) {
         return Err(TextError::Unsupported {
             path,
@@ -55,11 +55,11 @@ pub(crate) fn open(folder: &Path) -> Result<Option<(Characters, PathBuf)>, TextE
 }
 
 /// The file that says how words are spelled, and what it says.
-fn settings(folder: &Path) -> Result<Option<(String, CharacterFile)>, TextError> {
+fn settings(folder: Folder) -> Result<Option<(String, CharacterFile)>, TextError> {
     if let Some(text) = read(folder, OWN, SETTINGS_LIMIT)? {
         return Ok(Some((OWN.to_owned(), own(&text, &folder.join(OWN))?)));
     }
-    if folder.join(CHARACTER_DICTIONARY).exists() {
+    if folder.holds(CHARACTER_DICTIONARY) {
         return many_langs(folder);
     }
     let Some(name) = folder::options(folder) else { return Ok(None) };
@@ -68,7 +68,7 @@ fn settings(folder: &Path) -> Result<Option<(String, CharacterFile)>, TextError>
     Ok(Some((name, settings)))
 }
 
-fn dictionary(folder: &Path, name: &str) -> Result<(HashMap<String, u32>, PathBuf), TextError> {
+fn dictionary(folder: Folder, name: &str) -> Result<(HashMap<String, u32>, PathBuf), TextError> {
     let path = folder.join(name);
     match read(folder, name, TOKENIZER_LIMIT)? {
         Some(text) => Ok((entries(&text, &path)?, path)),
@@ -95,7 +95,7 @@ fn elmo(text: &str, path: &Path) -> Result<CharacterFile, TextError> {
 
 /// The same of ELMoForManyLangs, whose `config.json` names the file of sizes: it is looked for
 /// where it is said to be, then by its last name. Without it the program's own sizes hold.
-fn many_langs(folder: &Path) -> Result<Option<(String, CharacterFile)>, TextError> {
+fn many_langs(folder: Folder) -> Result<Option<(String, CharacterFile)>, TextError> {
     const CONFIG: &str = "config.json";
     let Some(text) = read(folder, CONFIG, SETTINGS_LIMIT)? else { return Ok(None) };
     let config: Value =

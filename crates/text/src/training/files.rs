@@ -112,12 +112,12 @@ fn config(settings: &TokenizerSettings, roles: &Value) -> Value {
     config
 }
 
-fn pretty(value: &Value) -> Result<String, TextError> {
+pub(super) fn pretty(value: &Value) -> Result<String, TextError> {
     serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(TextError::training)
 }
 
 /// Puts a file into its place at once: a reader sees the old one or the new one.
-fn replace(folder: &Path, name: &str, text: &str) -> Result<(), TextError> {
+pub(super) fn replace(folder: &Path, name: &str, text: &str) -> Result<(), TextError> {
     let path = folder.join(name);
     let aside = folder.join(format!(".{name}.{}.new", std::process::id()));
     let write = || -> std::io::Result<()> {

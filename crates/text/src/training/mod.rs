@@ -10,9 +10,11 @@ mod counts;
 mod files;
 mod merges;
 mod pieces;
+mod reduce;
 mod settings;
 mod train;
 
+pub use reduce::{PieceCounts, reduce};
 pub(crate) use settings::SPECIAL;
 pub use settings::{TokenizerKind, TokenizerSettings};
 pub use train::{TrainedTokenizer, train};

@@ -78,7 +78,12 @@ impl Config {
         let m = &self.model;
         within("model.dropout", m.dropout, 0.0, 0.99)?;
         if m.from.is_some() {
+            self.check_kept()?;
             return self.check_nothing_described();
+        }
+        if m.keep.is_some() {
+            let expected = "model.from, the model of which a part is kept";
+            return Err(TrainError::value("model.keep", expected, "a model from scratch"));
         }
         for (key, value, most) in [
             ("model.hidden", m.hidden, 1 << 15),
@@ -124,7 +129,12 @@ impl Config {
     /// A model that is there describes its encoder itself.
     fn check_nothing_described(&self) -> Result<(), TrainError> {
         let plain = super::ModelSettings::default();
-        let own = super::ModelSettings { from: None, dropout: plain.dropout, ..self.model.clone() };
+        let own = super::ModelSettings {
+            from: None,
+            keep: None,
+            dropout: plain.dropout,
+            ..self.model.clone()
+        };
         let table =
             |m: &super::ModelSettings| toml::Table::try_from(m).expect("settings are plain data");
         let (own, plain) = (table(&own), table(&plain));
@@ -133,6 +143,24 @@ impl Config {
             Some((key, value)) => {
                 let expected = "absent, since model.from describes the encoder";
                 Err(TrainError::value(format!("model.{key}"), expected, value))
+            }
+        }
+    }
+
+    /// A part has the encoder of the whole, and none of its heads.
+    fn check_kept(&self) -> Result<(), TrainError> {
+        let Some(keep) = &self.model.keep else { return Ok(()) };
+        within("model.keep.vocabulary", keep.vocabulary as f64, 0.0, f64::from(1 << 24))?;
+        if keep.layers.as_ref().is_some_and(Vec::is_empty) {
+            let expected = "at least one layer, or none named to keep all";
+            return Err(TrainError::value("model.keep.layers", expected, "[]"));
+        }
+        match self.objectives.iter().find(|o| o.needs_language_head() || o.classes().is_some()) {
+            None => Ok(()),
+            Some(other) => {
+                let expected = "objectives on sentence vectors (contrastive, triples, pairs, \
+                                distillation), since heads are not kept";
+                Err(TrainError::value("model.keep", expected, other.kind()))
             }
         }
     }

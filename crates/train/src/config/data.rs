@@ -47,6 +47,10 @@ pub struct SourceSettings {
     /// Whether bad rows are passed over, and counted, instead of ending the run.
     #[serde(default)]
     pub skip_bad: bool,
+    /// For `distillation`: the teacher's sentence vectors of this source's rows, in their order, as
+    /// `embed --output vectors.npy` writes them; the teacher is then not asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<String>,
 }
 
 fn yes() -> bool {
@@ -90,6 +94,7 @@ impl SourceSettings {
             join: Join::Line,
             weight: 1.0,
             skip_bad: false,
+            vectors: None,
         }
     }
 }

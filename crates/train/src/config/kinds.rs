@@ -130,6 +130,35 @@ pub struct ContrastiveSettings {
     pub cache: usize,
 }
 
+/// Each text nearer to its paraphrase than to what only looks like it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriplesSettings {
+    /// Its name in metrics; its kind where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What its loss is multiplied with.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Fields `anchor`, `positive`, `negative`.
+    pub data: DataSettings,
+    /// By how much the positive's cosine is to be above the negative's.
+    #[serde(default = "margin")]
+    pub margin: f64,
+    /// The least cosine of a positive; -1: any.
+    #[serde(default = "least_cosine")]
+    pub positive: f64,
+    /// The greatest cosine of a negative; 1: any.
+    #[serde(default = "one")]
+    pub negative: f64,
+    /// The most tokens of a text; the rest is cut, and counted.
+    #[serde(default = "length")]
+    pub length: usize,
+    /// Rows of a batch.
+    #[serde(default = "batch")]
+    pub batch: usize,
+}
+
 /// Cosines against scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,6 +261,14 @@ pub struct ClassificationSettings {
 
 fn one() -> f64 {
     1.0
+}
+
+fn margin() -> f64 {
+    0.2
+}
+
+fn least_cosine() -> f64 {
+    -1.0
 }
 
 fn length() -> usize {

@@ -13,11 +13,11 @@ pub use data::{DataSettings, Fields, Join, SourceSettings};
 pub use file::{Config, parse_toml};
 pub use kinds::{
     BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings, Distance,
-    DistillationSettings, MaskedSettings, PairsSettings,
+    DistillationSettings, MaskedSettings, PairsSettings, TriplesSettings,
 };
 pub use model::{
-    Aggregator, CharactersTable, EmbeddingVectors, ModelSettings, NormPlaceName, PositionsChoice,
-    PositionsTable, TokenizerSettings,
+    Aggregator, CharactersTable, EmbeddingVectors, KeepTable, ModelSettings, NormPlaceName,
+    PositionsChoice, PositionsTable, TokenizerSettings,
 };
 pub use objective::ObjectiveSettings;
 pub use presets::{PRESETS, Preset};

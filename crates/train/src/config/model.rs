@@ -10,6 +10,9 @@ pub struct ModelSettings {
     /// describes an encoder then belongs to it and may not be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// With `from`: what is kept of it, for a smaller model that begins as a part of a larger one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<KeepTable>,
     /// What gathers context.
     pub aggregator: Aggregator,
     /// Layers.
@@ -79,6 +82,7 @@ impl Default for ModelSettings {
     fn default() -> Self {
         Self {
             from: None,
+            keep: None,
             aggregator: Aggregator::Attention,
             layers: 4,
             hidden: 256,
@@ -106,6 +110,18 @@ impl Default for ModelSettings {
             vectors: None,
         }
     }
+}
+
+/// What a smaller model keeps of the one that it begins as a part of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepTable {
+    /// The layers, by number from 0, from below; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<usize>>,
+    /// Entries of the vocabulary, the most frequent ones of the objectives' text; 0: all. The
+    /// tokenizer must be WordPiece: what loses its own piece is spelled by shorter ones.
+    pub vocabulary: usize,
 }
 
 /// What gathers context.

@@ -6,7 +6,7 @@ use super::DataSettings;
 use super::check::within;
 use super::kinds::{
     BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings,
-    DistillationSettings, MaskedSettings, PairsSettings,
+    DistillationSettings, MaskedSettings, PairsSettings, TriplesSettings,
 };
 use crate::TrainError;
 
@@ -23,6 +23,8 @@ pub enum ObjectiveSettings {
     Bidirectional(BidirectionalSettings),
     /// Find each text's partner among a batch.
     Contrastive(ContrastiveSettings),
+    /// Bring each text nearer to one text than to another.
+    Triples(TriplesSettings),
     /// Bring cosines to scores.
     Pairs(PairsSettings),
     /// Give a teacher's vectors.
@@ -70,6 +72,7 @@ impl ObjectiveSettings {
                 let at_once = if s.cache == 0 { texts } else { s.cache.min(texts) };
                 common!(s, "contrastive", at_once * s.length)
             }
+            Self::Triples(s) => common!(s, "triples", 3 * s.batch * s.length),
             Self::Pairs(s) => common!(s, "pairs", 2 * s.batch * s.length),
             Self::Distillation(s) => common!(s, "distillation", s.batch * s.length),
             Self::Classification(s) => common!(s, "classification", s.batch * s.length),
@@ -122,6 +125,7 @@ impl ObjectiveSettings {
                 });
                 ["anchor".to_owned(), "positive".to_owned()].into_iter().chain(negatives).collect()
             }
+            Self::Triples(_) => fields(&["anchor", "positive", "negative"]),
             Self::Pairs(_) => fields(&["first", "second", "score"]),
             Self::Classification(_) => fields(&["text", "label"]),
             Self::Tagging(_) => fields(&["words", "labels"]),
@@ -182,6 +186,12 @@ impl ObjectiveSettings {
                 let least = if s.negatives > 0 { 1.0 } else { 2.0 };
                 within(&key("batch"), s.batch as f64, least, 1e6)
             }
+            Self::Triples(s) => {
+                within(&key("margin"), s.margin, 0.0, 2.0)?;
+                within(&key("positive"), s.positive, -1.0, 1.0)?;
+                within(&key("negative"), s.negative, -1.0, 1.0)?;
+                count("batch", s.batch)
+            }
             Self::Pairs(s) => {
                 let range = s.most - s.least;
                 if !(range.is_finite() && range > 0.0) {
@@ -193,6 +203,11 @@ impl ObjectiveSettings {
             Self::Distillation(s) => {
                 within(&key("sentence"), s.sentence, 0.0, 1e6)?;
                 within(&key("tokens"), s.tokens, 0.0, 1e6)?;
+                let stored = s.data.train.iter().chain(&s.data.held_out);
+                if s.tokens > 0.0 && stored.into_iter().any(|source| source.vectors.is_some()) {
+                    let expected = "0 where vectors are read from files, which hold no words'";
+                    return Err(TrainError::value(key("tokens"), expected, s.tokens));
+                }
                 if s.sentence + s.tokens == 0.0 {
                     let expected = "at least one of sentence and tokens above 0";
                     return Err(TrainError::value(key("sentence, tokens"), expected, "0 and 0"));

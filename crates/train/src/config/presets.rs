@@ -34,6 +34,11 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../../presets/contrastive.toml"),
     },
     Preset {
+        name: "triples",
+        about: "paraphrases told from texts that only look like them",
+        text: include_str!("../../presets/triples.toml"),
+    },
+    Preset {
         name: "pairs",
         about: "cosines brought to scores",
         text: include_str!("../../presets/pairs.toml"),

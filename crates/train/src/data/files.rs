@@ -10,7 +10,7 @@ use crate::TrainError;
 use crate::config::{Join, SourceSettings};
 
 /// One row of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Its number in the source, from 0, over all files.
     pub number: u64,
@@ -18,6 +18,8 @@ pub struct Row {
     pub place: String,
     /// The objective's fields, in its order.
     pub fields: Vec<String>,
+    /// The teacher's vector, where the source has one for each row.
+    pub vector: Option<Vec<f32>>,
 }
 
 /// Reads a source's files one after the other.
@@ -107,7 +109,7 @@ impl RowReader {
             }
             let number = self.next;
             self.next += 1;
-            return Ok(Some(Row { number, place, fields }));
+            return Ok(Some(Row { number, place, fields, vector: None }));
         }
     }
 

@@ -4,6 +4,7 @@ mod files;
 mod paragraphs;
 mod stream;
 mod tokens;
+mod vectors;
 
 pub use files::{Row, RowReader};
 pub use stream::{RowStream, Side, StreamState};

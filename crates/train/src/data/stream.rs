@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::files::{Row, RowReader};
+use super::vectors::StoredVectors;
 use crate::TrainError;
 use crate::config::{DataSettings, SourceSettings};
 use crate::random::{Random, purpose};
@@ -98,7 +99,7 @@ impl RowStream {
         let index = self.choose();
         self.drawn += 1;
         match self.sources[index].next_without_end()? {
-            Some(row) => Ok(Some(row)),
+            Some(row) => self.sources[index].with_vector(row).map(Some),
             None => {
                 let detail = match self.sources[index].split.share > 0.0 {
                     true => " (held_out_share takes some of them)".into(),
@@ -116,7 +117,7 @@ impl RowStream {
             self.current = (self.current + 1) % self.sources.len();
             if let Some(row) = self.sources[self.current].next_of_epoch()? {
                 self.drawn += 1;
-                return Ok(Some(row));
+                return self.sources[self.current].with_vector(row).map(Some);
             }
         }
         Ok(None)
@@ -197,6 +198,7 @@ struct Shuffled {
     split: Split,
     window: usize,
     key: [u64; 2],
+    vectors: Option<StoredVectors>,
     reader: RowReader,
     ended: bool,
     waiting: Vec<Row>,
@@ -214,7 +216,9 @@ impl Shuffled {
     ) -> Result<Self, TrainError> {
         let reader = RowReader::open(&settings, &fields)?;
         let (waiting, ended) = (Vec::new(), false);
+        let vectors = settings.vectors.as_ref().map(|file| StoredVectors::open(file.as_ref()));
         Ok(Self {
+            vectors: vectors.transpose()?,
             settings,
             fields,
             split,
@@ -233,6 +237,14 @@ impl Shuffled {
         self.waiting.clear();
         (self.ended, self.epoch, self.drawn) = (false, epoch, 0);
         Ok(())
+    }
+
+    /// The row with its vector, which is read only for rows that are drawn.
+    fn with_vector(&self, mut row: Row) -> Result<Row, TrainError> {
+        if let Some(vectors) = &self.vectors {
+            row.vector = Some(vectors.row(row.number, &row.place)?);
+        }
+        Ok(row)
     }
 
     fn next_of_epoch(&mut self) -> Result<Option<Row>, TrainError> {

@@ -4,8 +4,10 @@
 mod contrastive;
 mod distance;
 mod loss;
+mod triples;
 mod unit;
 
 pub use contrastive::{Contrast, contrastive};
 pub use distance::{cosine_distance, cosine_regression, squared_distance};
 pub use loss::Loss;
+pub use triples::{Margins, triples};

@@ -21,12 +21,7 @@ pub(super) struct Contrastive {
 
 impl OnTexts for Contrastive {
     fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
-        let mut ids = Vec::new();
-        for field in 0..2 + self.settings.negatives {
-            for row in &rows {
-                ids.push(texts.ids(row, field)?);
-            }
-        }
+        let ids = texts.fields(&rows, 2 + self.settings.negatives)?;
         let ContrastiveSettings { scale, symmetric, cache, .. } = self.settings;
         Ok(Box::new(Contrasted {
             ids,

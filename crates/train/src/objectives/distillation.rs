@@ -63,15 +63,60 @@ impl Distillation {
 
 impl OnTexts for Distillation {
     fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
+        let mut taught = Taught::new(&self.settings);
+        if rows.iter().all(|row| row.vector.is_some()) {
+            self.check_stored(&rows)?;
+            for row in rows {
+                let ids = texts.piece(&row.fields[0])?.into();
+                taught.sentences.extend(row.vector.unwrap_or_default());
+                taught.ids.push(ids);
+                taught.places.push(row.place);
+            }
+            return Ok(Box::new(taught));
+        }
         let given: Vec<&str> = rows.iter().map(|row| row.fields[0].as_str()).collect();
         let records = self.teacher.embed_with(&given, &self.options)?;
-        let mut taught = Taught::new(&self.settings);
         for (row, record) in rows.iter().zip(&records) {
             let piece = texts.piece(&row.fields[0])?;
             let spans = piece.spans.clone();
             taught.add(&row.fields[0], &row.place, piece.into(), &spans, record);
         }
         Ok(Box::new(taught))
+    }
+}
+
+/// Stored vectors may have passed through int8 or another program; those of another text are
+/// far below this.
+const SAME: f64 = 0.97;
+/// Rows of each batch that the teacher is asked about again.
+const CHECKED: usize = 1;
+
+impl Distillation {
+    /// Vectors in a file are only known by their order: the teacher is asked now and then whether
+    /// they are its own of these very texts.
+    fn check_stored(&self, rows: &[Row]) -> Result<(), TrainError> {
+        let wrong = |row: &Row, found: String| TrainError::Row {
+            place: row.place.clone(),
+            expected: format!("the vector of {} for this text", self.settings.teacher),
+            found,
+        };
+        let stored = |row: &Row| row.vector.as_deref().unwrap_or_default().len();
+        let width = self.teacher.dimensions_with(&self.options)?;
+        if let Some(row) = rows.iter().find(|row| stored(row) != width) {
+            return Err(wrong(row, format!("{} values, not {width}", stored(row))));
+        }
+        for row in rows.iter().take(CHECKED) {
+            let stored = row.vector.as_deref().unwrap_or_default();
+            let records = self.teacher.embed_with(&[row.fields[0].as_str()], &self.options)?;
+            let own = records[0].vector();
+            let cosine = f64::from(contexture_engine::cosine(stored, own));
+            let empty = stored.iter().chain(own).all(|value| *value == 0.0);
+            if cosine < SAME && !empty {
+                let advice = "are the vectors of another file, or in another order?";
+                return Err(wrong(row, format!("one at a cosine of {cosine:.3} to it: {advice}")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -18,12 +18,8 @@ pub(super) struct Pairs {
 impl OnTexts for Pairs {
     fn make(&self, rows: Vec<Row>, texts: &mut Texts) -> Result<Box<dyn Drawn>, TrainError> {
         let PairsSettings { least, most, .. } = self.settings;
-        let (mut ids, mut scores) = (Vec::new(), Vec::new());
-        for field in 0..2 {
-            for row in &rows {
-                ids.push(texts.ids(row, field)?);
-            }
-        }
+        let ids = texts.fields(&rows, 2)?;
+        let mut scores = Vec::with_capacity(rows.len());
         for row in &rows {
             scores.push(((number(row, 2, "the score")? - least) / (most - least)) as f32);
         }

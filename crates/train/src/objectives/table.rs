@@ -10,6 +10,7 @@ use super::distillation::Distillation;
 use super::masked::Masked;
 use super::pairs::Pairs;
 use super::texts::{TextObjective, Texts};
+use super::triples::Triples;
 use super::{Learner, Objective};
 use crate::TrainError;
 use crate::config::ObjectiveSettings;
@@ -73,6 +74,10 @@ fn make(
         ObjectiveSettings::Contrastive(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
             Box::new(TextObjective { kind: Contrastive { settings: s.clone() }, texts })
+        }
+        ObjectiveSettings::Triples(s) => {
+            let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
+            Box::new(TextObjective { kind: Triples { settings: s.clone() }, texts })
         }
         ObjectiveSettings::Pairs(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));

@@ -93,6 +93,21 @@ impl Texts {
         Ok(piece)
     }
 
+    /// The first field of all rows, then the second, up to `fields` of them.
+    pub(super) fn fields(
+        &mut self,
+        rows: &[Row],
+        fields: usize,
+    ) -> Result<Vec<Tokens>, TrainError> {
+        let mut ids = Vec::with_capacity(fields * rows.len());
+        for field in 0..fields {
+            for row in rows {
+                ids.push(self.ids(row, field)?);
+            }
+        }
+        Ok(ids)
+    }
+
     /// A text that must have a token, as a sequence.
     pub(super) fn ids(&mut self, row: &Row, field: usize) -> Result<Tokens, TrainError> {
         let tokens = Tokens::from(self.piece(&row.fields[field])?);

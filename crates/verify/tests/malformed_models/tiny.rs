@@ -96,6 +96,45 @@ impl Tiny {
         self.tensors.iter_mut().find(|t| t.name == name).expect("a tensor of the small model")
     }
 
+    /// The same model with every matrix and table as bytes with a scale for each row.
+    pub(crate) fn bytes() -> Self {
+        let mut tiny = Self::bert();
+        let mut scales = Vec::new();
+        for t in tiny.tensors.iter_mut().filter(|t| t.shape.len() == 2) {
+            let rows = t.shape[0];
+            t.dtype = "I8";
+            t.bytes =
+                (0..rows * t.shape[1]).map(|i| (i as i32 * 37 % 255 - 127) as i8 as u8).collect();
+            scales.push(Tensor { name: format!("{}.scale", t.name), ..tensor("", &[rows]) });
+        }
+        for t in &mut scales {
+            let values = (0..t.shape[0]).flat_map(|row| (0.01 + row as f32 * 0.003).to_le_bytes());
+            t.bytes = values.collect();
+        }
+        tiny.tensors.extend(scales);
+        tiny
+    }
+
+    /// The model of bytes with columns 2 and 0 of one product apart.
+    pub(crate) fn apart(name: &str) -> Self {
+        let mut tiny = Self::bytes();
+        let t = tiny.tensor(name);
+        let (rows, width) = (t.shape[0], t.shape[1]);
+        for row in t.bytes.chunks_mut(width) {
+            (row[0], row[2]) = (0, 0);
+        }
+        let columns = [2i32, 0].iter().flat_map(|column| column.to_le_bytes()).collect();
+        let (of_columns, values) = (format!("{name}.columns"), format!("{name}.outliers"));
+        tiny.tensors.push(Tensor {
+            name: of_columns,
+            dtype: "I32",
+            shape: vec![2],
+            bytes: columns,
+        });
+        tiny.tensors.push(tensor(&values, &[2, rows]));
+        tiny
+    }
+
     pub(crate) fn entries(&self) -> Vec<(String, Value)> {
         let mut at = 0;
         let entry = |t: &Tensor| {

@@ -163,6 +163,112 @@ pub(crate) fn tensors(cases: &mut Cases) {
     }
 }
 
+/// Matrices and tables as bytes, with a scale for each row.
+pub(crate) fn bytes(cases: &mut Cases) {
+    const KEY: &str = "encoder.layer.1.attention.self.key.weight";
+    for name in [WORDS, KEY, "embeddings.token_type_embeddings.weight"] {
+        let scale = format!("{name}.scale");
+        let of_scale = |at: &str| format!("{at} {scale}");
+        let rows = Tiny::bytes().tensor(name).shape[0];
+        let mut missing = Tiny::bytes();
+        missing.tensors.retain(|other| other.name != scale);
+        let words = [FILE, &format!("`{scale}` is missing"), &format!("[{rows}]")];
+        cases.tiny(of_scale("without"), "MissingTensor", &words, missing);
+        for shape in [vec![rows + 1], vec![rows - 1], vec![rows, 1], vec![]] {
+            let mut other = Tiny::bytes();
+            *other.tensor(&scale) = tensor(&scale, &shape);
+            let words = [FILE, &scale, &format!("[{rows}]"), &format!("{shape:?}")];
+            cases.tiny(of_scale(&format!("{shape:?} of")), "Shape", &words, other);
+        }
+        for (dtype, size) in [("F16", 2), ("F64", 8), ("I8", 1), ("BF16", 2)] {
+            let mut other = Tiny::bytes();
+            let t = other.tensor(&scale);
+            (t.dtype, t.bytes) = (dtype, vec![0; rows * size]);
+            let words = [FILE, &scale, dtype, "F32"];
+            cases.tiny(of_scale(&format!("{dtype} in")), "TensorEntry", &words, other);
+        }
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut bad = Tiny::bytes();
+            bad.tensor(&scale).bytes[4..8].copy_from_slice(&value.to_le_bytes());
+            cases.tiny(of_scale(&format!("{value} in")), "NotFinite", &[FILE, &scale], bad);
+        }
+        for value in [-0.5, -f32::MIN_POSITIVE, -0.0] {
+            let mut bad = Tiny::bytes();
+            bad.tensor(&scale).bytes[4..8].copy_from_slice(&f32::to_le_bytes(value));
+            let words = [FILE, &scale, "row 1", "0 or more"];
+            cases.tiny(of_scale(&format!("{value:?} in")), "TensorEntry", &words, bad);
+        }
+        let mut lowest = Tiny::bytes();
+        lowest.tensor(name).bytes[5] = i8::MIN as u8;
+        cases.tiny(format!("-128 in {name}"), "TensorEntry", &[FILE, name, "-128"], lowest);
+        let mut vast = Tiny::bytes();
+        vast.tensor(&scale).bytes[0..4].copy_from_slice(&f32::MAX.to_le_bytes());
+        cases.tiny(of_scale("too large a"), "NotFinite", &[FILE, name], vast);
+        let mut plain = Tiny::bytes();
+        *plain.tensor(name) = Tiny::bert().tensor(name).clone();
+        cases.tiny(of_scale("floats beside"), "UnreadTensor", &[FILE, &scale], plain);
+    }
+    let mut bare = Tiny::bert();
+    for name in [WORDS, KEY] {
+        let t = bare.tensor(name);
+        (t.dtype, t.bytes) = ("I8", vec![1; t.shape.iter().product()]);
+    }
+    cases.tiny("bytes of another software", "MissingTensor", &[FILE, ".scale"], bare);
+    for name in ["embeddings.LayerNorm.bias", "encoder.layer.0.output.dense.bias"] {
+        let mut vector = Tiny::bytes();
+        let t = vector.tensor(name);
+        (t.dtype, t.bytes) = ("I8", vec![1; t.shape[0]]);
+        cases.tiny(format!("bytes in {name}"), "Precision", &[FILE, name, "I8"], vector);
+    }
+}
+
+/// Columns of a matrix of bytes that are floats.
+pub(crate) fn columns_apart(cases: &mut Cases) {
+    const OUT: &str = "encoder.layer.1.attention.output.dense.weight";
+    let (columns, outliers) = (format!("{OUT}.columns"), format!("{OUT}.outliers"));
+    for (gone, there) in [(&columns, &outliers), (&outliers, &columns)] {
+        let mut half = Tiny::apart(OUT);
+        half.tensors.retain(|other| other.name != *gone);
+        let words = [FILE, &format!("`{gone}` is missing"), OUT];
+        cases.tiny(format!("only {there}"), "MissingTensor", &words, half);
+    }
+    for (what, numbers) in [("beyond", [4, 0]), ("negative", [-1, 0]), ("twice", [2, 2])] {
+        let mut wrong = Tiny::apart(OUT);
+        wrong.tensor(&columns).bytes = numbers.iter().flat_map(|n: &i32| n.to_le_bytes()).collect();
+        let found = format!("column {}", numbers[0]);
+        cases.tiny(format!("a column {what}"), "TensorEntry", &[FILE, &columns, &found], wrong);
+    }
+    let mut flat = Tiny::apart(OUT);
+    flat.tensor(&columns).shape = vec![1, 2];
+    cases.tiny("columns as rows", "Shape", &[FILE, &columns], flat);
+    let mut long = Tiny::apart(OUT);
+    let t = long.tensor(&columns);
+    (t.shape, t.bytes) = (vec![5], vec![0; 20]);
+    *long.tensor(&outliers) = tensor(&outliers, &[5, 4]);
+    cases.tiny("more columns than there are", "TensorEntry", &[FILE, &columns, "5 columns"], long);
+    let mut turned = Tiny::apart(OUT);
+    turned.tensor(&outliers).shape = vec![4, 2];
+    cases.tiny("outliers on their side", "Shape", &[FILE, &outliers, "[2, 4]", "[4, 2]"], turned);
+    for (name, dtype, expected) in [(&columns, "F32", "I32"), (&outliers, "I32", "F32")] {
+        let mut other = Tiny::apart(OUT);
+        other.tensor(name).dtype = dtype;
+        let words = [FILE, name, dtype, expected];
+        cases.tiny(format!("{name} is {dtype}"), "TensorEntry", &words, other);
+    }
+    let mut infinite = Tiny::apart(OUT);
+    infinite.tensor(&outliers).bytes[8..12].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    cases.tiny("an infinite outlier", "NotFinite", &[FILE, &outliers], infinite);
+    let mut filled = Tiny::apart(OUT);
+    filled.tensor(OUT).bytes[4 + 2] = 1;
+    cases.tiny("bytes where a column is apart", "TensorEntry", &[FILE, OUT, "column 2"], filled);
+    let table = Tiny::apart(WORDS);
+    let words = [FILE, &format!("{WORDS}.columns"), "product"];
+    cases.tiny("columns apart in a table", "TensorEntry", &words, table);
+    let key = Tiny::apart("encoder.layer.1.attention.self.key.weight");
+    let words = [FILE, "attention.self.key.weight", "one product"];
+    cases.tiny("parts of a product with other columns", "TensorEntry", &words, key);
+}
+
 pub(crate) fn shards(cases: &mut Cases) {
     const INDEX: &str = "model.safetensors.index.json";
     let mut add = |name: &str, variant: &'static str, words: &[&str], index: &str| {

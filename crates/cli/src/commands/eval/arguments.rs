@@ -16,6 +16,7 @@ use crate::model::ModelArguments;
 #[command(after_help = "Examples:\n  \
     contexture eval sts sts-dev.tsv sick.tsv\n  \
     contexture eval pairs paws.tsv.gz --json\n  \
+    contexture eval triples swaps.tsv\n  \
     contexture eval retrieval scifact/ --markdown\n  \
     contexture eval wic wic-dev.tsv --train wic-train.tsv --layer 4\n  \
     contexture eval classify sst2-train.tsv --test sst2-dev.tsv\n  \
@@ -34,6 +35,8 @@ pub(crate) enum Task {
     Sts(Sts),
     /// Pair classification: average precision, best accuracy and F1 of the cosine.
     Pairs(Pairs),
+    /// Triples: is a sentence closer to its paraphrase than to another one?
+    Triples(Triples),
     /// Retrieval in folders shaped as BEIR's: nDCG, recall, MRR, MAP.
     Retrieval(Retrieval),
     /// Word in context: does a word mean the same in two sentences?
@@ -53,6 +56,7 @@ impl Task {
         match self {
             Self::Sts(task) => &task.shared,
             Self::Pairs(task) => &task.shared,
+            Self::Triples(task) => &task.shared,
             Self::Retrieval(task) => &task.shared,
             Self::Wic(task) => &task.shared,
             Self::Classify(task) => &task.shared,
@@ -181,6 +185,40 @@ pub(crate) struct Pairs {
     pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) columns: PairColumns,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+/// Triples: is a sentence closer to its paraphrase than to another one?
+///
+/// The share of triples in which the cosine of anchor and positive is greater than that of anchor
+/// and negative, by kind and in all. Equal cosines are wrong, and counted.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    contexture eval triples swaps.tsv\n  \
+    contexture eval triples triplets.jsonl --anchor query --positive pos --negative neg --json\n  \
+    contexture eval triples bare.tsv --no-header --kind 4 --markdown")]
+pub(crate) struct Triples {
+    /// The file of triples, TSV or JSONL.
+    #[arg(value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The column of the sentence, by name or number from 1 [default: anchor, sentence, query;
+    /// without a header 1].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) anchor: Option<String>,
+    /// The column of the sentence that says the same [default: positive, paraphrase, pos; without
+    /// a header 2].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) positive: Option<String>,
+    /// The column of the sentence that does not [default: negative, swap, neg; without a header 3].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) negative: Option<String>,
+    /// The column that says how it differs [default: kind, case, type; without a header none].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) kind: Option<String>,
+    /// The first line is data.
+    #[arg(long)]
+    pub(crate) no_header: bool,
     #[command(flatten)]
     pub(crate) shared: Shared,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use contexture::{EmbedOptions, Embedder, OpenOptions};
+use contexture::{EmbedOptions, Embedder};
 use contexture_evaluate::report::Report;
 use contexture_evaluate::{Bootstrap, Likelihood, Progress, Setup};
 
@@ -93,9 +93,7 @@ impl Opened {
                 );
             }
             let located = shared.model.locate(shared.quiet)?;
-            let options =
-                OpenOptions { threads: shared.model.threads.into(), ..OpenOptions::default() };
-            let model = Likelihood::open_folder(&located.folder, &options)?;
+            let model = Likelihood::open_in(located.folder, &shared.model.options())?;
             return Ok(Self::Likelihood(Box::new(model)));
         }
         let embedder = shared.model.open(shared.quiet)?;

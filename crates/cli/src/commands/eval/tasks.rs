@@ -9,18 +9,19 @@ use contexture_evaluate::probe::LogisticSettings;
 use contexture_evaluate::report::{Figure, Line, Report, Unit};
 use contexture_evaluate::{
     Collection, Likelihood, Setup, classify, minimal_pairs, pairs, perplexity, retrieval, sts,
-    tagging, wic,
+    tagging, triples, wic,
 };
 
 use super::arguments::{
     Classify, MinimalPairs, Pairs, Perplexity, Retrieval, ScoreName, Shared, Sts, Tagging, Task,
-    Wic,
+    Triples, Wic,
 };
 
 /// What a task's files hold, each with its name.
 pub(super) enum Data {
     Sts(Vec<(String, Vec<sts::ScoredPair>)>),
     Pairs(Vec<(String, Vec<pairs::LabelledPair>)>),
+    Triples(Vec<triples::Triple>),
     Retrieval(Vec<(String, Collection)>),
     Wic { data: Vec<(String, Vec<wic::WordPair>)>, training: Vec<wic::WordPair> },
     Classify { training: Vec<classify::LabelledText>, test: Option<Vec<classify::LabelledText>> },
@@ -48,6 +49,7 @@ impl Data {
         match task {
             Task::Sts(task) => task.read(),
             Task::Pairs(task) => task.read(),
+            Task::Triples(task) => task.read(),
             Task::Retrieval(task) => {
                 let Retrieval { split, shared: Shared { limit, .. }, .. } = task;
                 let open = |path: &Path| Collection::open(path, split.as_deref(), *limit);
@@ -88,6 +90,11 @@ impl Data {
                     let result = pairs(embedder, &data, setup)?;
                     found.add(result.line(name), result.truncated, &result)?;
                 }
+            }
+            (Self::Triples(data), Task::Triples(_)) => {
+                found.of("triples", "triples");
+                let result = triples(embedder, &data, setup)?;
+                found.cases(result.lines(), result.truncated, &result)?;
             }
             (Self::Retrieval(data), Task::Retrieval(task)) => {
                 found.of("retrieval", "queries");
@@ -263,6 +270,19 @@ impl Wic {
     }
 }
 
+impl Triples {
+    fn read(&self) -> Result<Data> {
+        let columns = triples::TripleColumns {
+            anchor: self.anchor.clone(),
+            positive: self.positive.clone(),
+            negative: self.negative.clone(),
+            kind: self.kind.clone(),
+            no_header: self.no_header,
+        };
+        Ok(Data::Triples(triples::read(&self.data, &columns, self.shared.limit)?))
+    }
+}
+
 impl Classify {
     fn read(&self) -> Result<Data> {
         let columns = classify::ClassifyColumns {
@@ -370,15 +390,20 @@ impl Found {
         }
     }
 
+    /// A line a case; the last, of all, holds the result.
+    fn cases(
+        &mut self,
+        mut lines: Vec<Line>,
+        truncated: usize,
+        result: &impl serde::Serialize,
+    ) -> Result<()> {
+        let all = lines.pop();
+        self.report.lines.extend(lines);
+        all.map_or(Ok(()), |line| self.add(line, truncated, result))
+    }
+
     fn minimal_pairs(&mut self, result: &minimal_pairs::MinimalPairsResult) -> Result<()> {
-        let lines = result.lines();
-        let last = lines.len() - 1;
-        for (at, line) in lines.into_iter().enumerate() {
-            match at == last {
-                true => self.add(line, result.truncated, result)?,
-                false => self.report.lines.push(line),
-            }
-        }
+        self.cases(result.lines(), result.truncated, result)?;
         let masked = result.conditioning == minimal_pairs::Conditioning::Masked;
         if masked && result.unequal_tokens > 0 {
             self.note(format!(

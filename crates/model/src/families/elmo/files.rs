@@ -1,6 +1,5 @@
 //! Which files of a folder make it an ELMo.
 
-use std::fs;
 use std::io::Read;
 
 use contexture_nn::Declared;
@@ -34,10 +33,10 @@ const WHAT: &str = "an ELMo is one options.json (or *_options.json) and one *.hd
 impl ElmoFiles {
     /// The files; `None` where the folder is no ELMo. A `config.json` makes it something else.
     pub(crate) fn find(folder: &Folder) -> Result<Option<Self>, ModelError> {
-        if folder.file("config.json")?.is_some() {
+        if folder.holds("config.json")? {
             return Ok(None);
         }
-        let names = names(folder)?;
+        let names = folder.names()?;
         let Some(options) =
             one(folder, &names, |name| name == "options.json" || name.ends_with("_options.json"))?
         else {
@@ -98,16 +97,6 @@ impl Foreign for ElmoFiles {
     fn own(&self) -> (&'static [&'static str], &'static str) {
         (&["char_embed", "CNN", "RNN_"], "n_layers, n_highway and filters")
     }
-}
-
-fn names(folder: &Folder) -> Result<Vec<String>, ModelError> {
-    let failed = |e| ModelError::io(folder.path(), e);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder.path()).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
 }
 
 fn one(

@@ -55,11 +55,11 @@ impl ManyLangsFiles {
 /// The names of its files of weights.
 fn weight_files(folder: &Folder) -> Result<Vec<String>, ModelError> {
     const WHOLE: &str = "model.safetensors";
-    if folder.file(WHOLE)?.is_some() {
+    if folder.holds(WHOLE)? {
         return Ok(vec![WHOLE.into()]);
     }
     for name in PICKLES {
-        if folder.file(name)?.is_some() {
+        if folder.holds(name)? {
             return Err(ModelError::Pickle { path: folder.shown(name), advice: advice(folder) });
         }
     }

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The model inside the program from nothing: text, the teacher's vectors, three stages of training, and
+# bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
+#   crates/recipe/make.sh DATA WORK [student|bag|lstm]
+# DATA holds mt/ text/ pairs/ and the evaluation sets whose sentences are left out (contexture-recipe
+# --help lists them); WORK takes about 2 GB. THREADS, 2 by default, changes the time only.
+set -euo pipefail
+data=$(realpath "$1")
+work=$2
+what=${3:-student}
+threads=${THREADS:-2}
+here=$(dirname "$(realpath "$0")")
+root=$(realpath "$here/../..")
+
+cd "$root"
+cargo build --release
+cargo build --release -p contexture-recipe
+contexture=$root/target/release/contexture
+mkdir -p "$work"
+cd "$work"
+
+[ -e swaps.jsonl ] || { "$root/target/release/contexture-recipe" "$data" made && mv made/*.jsonl . ; }
+[ -e some.jsonl ] || { head -n 250000 texts.jsonl >some.partial && mv some.partial some.jsonl; }
+[ -e teacher.npy ] || "$contexture" embed --model all-MiniLM-L6-v2 --threads "$threads" --max-length 128 \
+    --input some.jsonl --field text --output teacher.npy
+[ -e split.done ] || { "$root/target/release/split" some.jsonl teacher.npy . && touch split.done; }
+
+[ -e kinds.done ] || {
+    grep -E '"kind":"(roles|voice|actions)"' swaps.jsonl >swaps-roles.jsonl
+    for kind in modifiers comparisons directions times numbers negations; do
+        grep "\"kind\":\"$kind\"" swaps.jsonl >"swaps-$kind.jsonl"
+    done
+    touch kinds.done
+}
+
+train() { [ -e "$1/model.safetensors" ] || "$contexture" train "$here/configs/$1.toml" --set threads="$threads"; }
+train student-1
+case $what in
+student)
+    train student-2
+    train student-3
+    "$contexture" export --model student-3 --weights int8 --card "$here/card.md" --force \
+        --output contexture-small-en
+    echo "to build it in: copy $work/contexture-small-en to crates/built_in/model"
+    ;;
+*)
+    train "$what"
+    ;;
+esac
