@@ -229,6 +229,39 @@ fn every_objective_goes_on_to_the_bit() {
     }
 }
 
+/// ELMoForManyLangs' folder is where a run may begin; what comes of it is of our own family.
+#[test]
+fn a_model_with_dictionaries_is_trained_further() {
+    let stage = Stage::new();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verify/goldens/many_langs/words");
+    let config = |name: &str, kind: &str, steps: u64| {
+        let objective = stage.objective(kind);
+        let text = format!(
+            "output = {:?}\n[model]\nfrom = {from:?}\n[[objective]]\n{objective}\nheld_out_share = 0.1\n\
+             [optimiser]\nlearning_rate = 4e-3\n[schedule]\nsteps = {steps}\nwarmup = 4\n\
+             [evaluation]\nevery = 10\n[snapshots]\nevery = 6\n",
+            stage.path(name)
+        );
+        Config::parse(&text, "test".as_ref(), &[]).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    for kind in ["bidirectional", "contrastive"] {
+        let [whole, broken] = ["whole", "broken"].map(|how| format!("{kind}-{how}"));
+        let (outcome, losses) = run(config(&whole, kind, 60), None);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        assert!(outcome.finished && mean(&losses[54..]) < 0.8 * mean(&losses[..6]), "{losses:?}");
+        run(config(&broken, kind, 60), Some(13));
+        run(config(&broken, kind, 60), None);
+        assert!(result(&stage.path(&broken)) == result(&stage.path(&whole)), "{kind}");
+        let options = contexture_engine::OpenOptions::default();
+        let open = |folder: &Path| {
+            let embedder = contexture_engine::Embedder::open_folder(folder, &options).unwrap();
+            embedder.embed(&["the cat sat", "unknown"]).unwrap()
+        };
+        let (before, after) = (open(&from), open(&stage.path(&whole)));
+        assert!(before.iter().zip(&after).all(|(a, b)| a.vector() != b.vector()), "{kind}");
+    }
+}
+
 /// In parts or whole, with dropout: the same masks, so the same losses but for rounding.
 #[test]
 fn gradient_caching_changes_nothing_but_rounding() {

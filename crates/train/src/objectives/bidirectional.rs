@@ -62,12 +62,15 @@ impl Bidirectional {
 }
 
 fn markers(learner: &Learner) -> Result<[u32; 2], TrainError> {
-    let number = |word: &str| {
-        let found = format!("a vocabulary without `{word}`");
-        let expected = "a vocabulary of words with <S> and </S>, so that they can be told";
-        learner.tokenizer.id(word).ok_or_else(|| TrainError::value("tokenizer", expected, found))
-    };
-    Ok([number("<S>")?, number("</S>")?])
+    let special = learner.tokenizer.special();
+    match (special.cls, special.sep) {
+        (Some(begin), Some(end)) => Ok([begin, end]),
+        _ => {
+            let expected = "a list of words with what begins and ends a sentence (<S> and </S>, or \
+                            <bos> and <eos>), so that they can be told";
+            Err(TrainError::value("tokenizer", expected, "a list without them, or none"))
+        }
+    }
 }
 
 impl Objective for Bidirectional {
