@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The model inside the program from nothing: text, the teacher's vectors, two stages of training, and
-# bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
+# The model inside the program from nothing: text, the teacher's vectors, three stages of training,
+# the mean of the last two, and bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
 #   crates/recipe/make.sh DATA WORK [student|bag|lstm]
 # DATA holds mt/ text/ pairs/ and the evaluation sets whose sentences are left out (contexture-recipe
 # --help lists them); WORK takes about 2 GB. THREADS, 2 by default, changes the time only.
@@ -25,12 +25,22 @@ cd "$work"
     --input some.jsonl --field text --output teacher.npy
 [ -e split.done ] || { "$root/target/release/split" some.jsonl teacher.npy . && touch split.done; }
 
+[ -e kinds.done ] || {
+    grep -E '"kind":"(roles|voice|actions)"' swaps.jsonl >swaps-roles.jsonl
+    for kind in modifiers comparisons directions times numbers negations; do
+        grep "\"kind\":\"$kind\"" swaps.jsonl >"swaps-$kind.jsonl"
+    done
+    touch kinds.done
+}
+
 train() { [ -e "$1/model.safetensors" ] || "$contexture" train "$here/configs/$1.toml" --set threads="$threads"; }
 train student-1
 case $what in
 student)
     train student-2
-    "$contexture" export --model student-2 --weights int8 --card "$here/card.md" --force \
+    train student-3
+    "$root/target/release/blend" student-2 student-3 0.7 student
+    "$contexture" export --model student --weights int8 --card "$here/card.md" --force \
         --output contexture-small-en
     echo "to build it in: copy $work/contexture-small-en to crates/built_in/model"
     ;;
