@@ -219,6 +219,27 @@ fn info_describes_the_model() {
 }
 
 #[test]
+fn weights_are_computed_with_as_asked() {
+    let texts = ["ram hits sam", "sam hits ram"];
+    let vectors = |options: &[&str]| -> Vec<Vec<f64>> {
+        let run = bert("embed", options).args(texts).output().expect("the command starts");
+        let values = |record: &Value| serde_json::from_value(record["embedding"].clone());
+        lines(&good(run)).iter().map(|record| values(record).expect("numbers")).collect()
+    };
+    let (stored, f32s) = (vectors(&[]), vectors(&["--weights", "f32"]));
+    assert_eq!(stored, f32s, "floats stay floats unless asked for");
+    for (a, b) in f32s.iter().zip(vectors(&["--weights", "int8"])) {
+        let cosine: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+        assert!(*a != b && cosine > 0.99, "{cosine}");
+    }
+    let run = bert("info", &["--weights", "int8"]).output().expect("the command starts");
+    assert!(good(run).contains("int8 ("));
+    let run = bert("embed", &["--weights", "int4", "a"]).output().expect("the command starts");
+    assert_eq!(run.status.code(), Some(2));
+    assert!(errors(&run).contains("int8"), "{}", errors(&run));
+}
+
+#[test]
 fn every_help_has_an_example() {
     for name in ["embed", "similarity", "tokenize", "info", "export", "pull"] {
         let output = good(command().args([name, "--help"]).output().expect("the command starts"));

@@ -65,7 +65,13 @@ impl Encoder {
                 None => Words::Table(table("words", e.vocabulary, b)),
                 Some(c) => Words::Spelled(Box::new(Characters::declare(e, c, b))),
             };
-            let types = (e.token_types > 0).then(|| table("types", e.token_types, b));
+            // A row or two that are added to every token: as bytes they would spare nothing, and
+            // real ones hold one value so large that the rest would lose most of its digits.
+            let types = (e.token_types > 0).then(|| {
+                let initial = Initial::Normal(e.initial_deviation);
+                let width = e.word_width();
+                b.within("types", |b| b.exact_table("weight", e.token_types, width, initial))
+            });
             let positions: Result<Vec<_>, _> =
                 e.positions.iter().map(|position| position.declare(e, b)).collect();
             (words, types, positions, norm(e.embedding_norm, e.word_width(), b))
