@@ -334,7 +334,10 @@ fn read_bytes(fill: &Fill, buffer: &mut Vec<i8>) -> Result<Stored, ModelError> {
     if let (Role::Table, Some(bytes)) = (fill.declared.role, in_place) {
         return Ok(Stored::QuantisedTable(QuantisedTable::new(bytes, scales, param.width)));
     }
-    let bytes = in_place.unwrap_or(&buffer[..fill.len()]);
+    let bytes = match in_place {
+        Some(bytes) => bytes,
+        None => &buffer[..fill.len()],
+    };
     let matrix = QuantisedMatrix::pack(bytes, &scales, param.rows, param.width);
     let matrix = matrix.with_outliers(columns.unwrap_or_default(), &apart.concat());
     Ok(Stored::QuantisedMatrix(matrix))
