@@ -194,7 +194,7 @@ mod tests {
             negative: "c".to_owned(),
             kind: "roles".to_owned(),
         };
-        assert_eq!(found, [triple.clone()]);
+        assert_eq!(found, std::slice::from_ref(&triple));
         let bare = TripleColumns { no_header: true, ..TripleColumns::default() };
         let found = read_text("a\tb\tc\troles\n", &bare).expect("a triple");
         assert_eq!(found, [Triple { kind: "all".to_owned(), ..triple.clone() }]);

@@ -1,7 +1,11 @@
-//! The product kernel of bytes: `y[r, c] = scale_r w_c sum_k q[r, k] v[k, c] + (offset_r u_c + bias_c)
-//! + sum_o x[r, o] W[o, c]`, for `x = scale_r q + offset_r` and `W = w_c v`, with `u_c = w_c sum_k v[k, c]`
-//! and the outliers o, for a tile of at most `ROWS` rows and one panel of columns, all sums held in
-//! registers.
+//! The product kernel of bytes, for a tile of at most `ROWS` rows and one panel of columns, all sums
+//! held in registers:
+//!
+//! ```text
+//! y[r, c] = scale_r w_c sum_k q[r, k] v[k, c] + (offset_r u_c + bias_c) + sum_o x[r, o] W[o, c]
+//! ```
+//!
+//! for `x = scale_r q + offset_r` and `W = w_c v`, with `u_c = w_c sum_k v[k, c]` and the outliers o.
 //!
 //! The form is that of the f32 product's (`gemm/tile.rs`). Sums are exact; the rest of an element is one
 //! chain of f32 operations in a fixed order, so that a row's result does not depend on its neighbours.
