@@ -88,7 +88,8 @@ fn bytes_are_the_quantised_rows_and_floats_stay() {
         for (name, tensor) in a.tensors() {
             let found = b.tensor(&name).unwrap();
             assert_eq!(found.shape(), tensor.shape(), "{name}");
-            let [rows, width] = *tensor.shape() else {
+            // Types of tokens are read in other ways than by number, and stay floats.
+            let (&[rows, width], false) = (tensor.shape(), name.contains("token_type")) else {
                 assert_eq!((found.dtype(), found.data()), (Dtype::F32, tensor.data()), "{name}");
                 continue;
             };
@@ -102,7 +103,7 @@ fn bytes_are_the_quantised_rows_and_floats_stay() {
             matrices += 1;
         }
     }
-    assert!(matrices > 14, "{matrices} matrices and tables");
+    assert!(matrices >= 14, "{matrices} matrices and tables");
 }
 
 #[test]
