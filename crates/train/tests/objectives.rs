@@ -347,8 +347,9 @@ fn stored_vectors_of_other_texts_are_refused() {
 #[test]
 fn a_part_of_a_model_begins_as_that_part() {
     let stage = Stage::new();
-    let two = "layers = 2";
-    run(stage.config("whole", &stage.objective("contrastive"), two, 25), None);
+    let mut config = stage.config("whole", &stage.objective("contrastive"), "", 25);
+    config.model.layers = 2;
+    run(config, None);
     let begun = |name: &str, keep: &str| {
         let text = format!(
             "output = {:?}\nthreads = 2\n[model]\nfrom = {:?}\nkeep = {{ {keep} }}\ndropout = 0.0\n\
