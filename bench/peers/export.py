@@ -213,11 +213,14 @@ def openvino_weights(model, path):
 
 
 def onnx_dynamic(model, path, flash):
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     plain = path.with_name("plain.onnx")
     fused_onnx(model, plain, flash)
-    quantize_dynamic(str(plain), str(path), per_channel=True, reduce_range=False, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True})
+    # the types of fused operators' outputs are not inferred: all of them are float
+    extra = {"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT}
+    quantize_dynamic(str(plain), str(path), per_channel=True, reduce_range=False, weight_type=QuantType.QInt8, extra_options=extra)
     plain.unlink()
 
 

@@ -225,21 +225,19 @@ unsafe fn finish<B: Bytes, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: columns' numbers for whole panels, bias for `columns`, a row's numbers for its
     // outliers.
     unsafe {
-        for v in 0..VECTORS {
-            let at = v * lanes;
-            let bias = match p.bias.is_null() {
-                true => s.splat(0.0),
-                false => s.load_first(p.bias.wrapping_add(at), left(v)),
-            };
-            let (scales, scaled) =
-                (s.load_ptr(p.scales.add(at)), s.load_ptr(p.scaled_sums.add(at)));
-            unrolled!(r, ROWS, {
-                let numbers = p.x.numbers.add(r * p.x.numbers_stride);
-                let constant = s.fma(s.splat(*numbers.add(1)), scaled, bias);
-                let sum = s.mul(b.float(sums[r][v]), s.splat(*numbers));
-                y[r][v] = s.fma(sum, scales, constant);
-            });
+        let mut bias = [s.splat(0.0); VECTORS];
+        for (v, bias) in bias.iter_mut().enumerate().filter(|_| !p.bias.is_null()) {
+            *bias = s.load_first(p.bias.wrapping_add(v * lanes), left(v));
         }
+        unrolled!(r, ROWS, {
+            let numbers = p.x.numbers.add(r * p.x.numbers_stride);
+            let (scale, offset) = (s.splat(*numbers), s.splat(*numbers.add(1)));
+            for v in 0..VECTORS {
+                let constant = s.fma(offset, s.load_ptr(p.scaled_sums.add(v * lanes)), bias[v]);
+                let sum = s.mul(b.float(sums[r][v]), scale);
+                y[r][v] = s.fma(sum, s.load_ptr(p.scales.add(v * lanes)), constant);
+            }
+        });
         for outlier in 0..p.outlier_count {
             let w = p.outliers.add(outlier * VECTORS * lanes);
             let mut column = [s.splat(0.0); VECTORS];
