@@ -19,7 +19,7 @@ contexture=$root/target/release/contexture
 mkdir -p "$work"
 cd "$work"
 
-[ -e swaps.jsonl ] || { "$root/target/release/contexture-recipe" "$data" made && mv made/*.jsonl . ; }
+[ -e made.done ] || { "$root/target/release/contexture-recipe" "$data" . && touch made.done; }
 [ -e some.jsonl ] || { head -n 250000 texts.jsonl >some.partial && mv some.partial some.jsonl; }
 [ -e teacher.npy ] || "$contexture" embed --model all-MiniLM-L6-v2 --threads "$threads" --max-length 128 \
     --input some.jsonl --field text --output teacher.npy

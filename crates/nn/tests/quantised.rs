@@ -51,14 +51,15 @@ fn far() -> Rows {
     Rows::new(values.collect(), HIDDEN)
 }
 
-fn run(session: &mut Session, model: &Model, x: &Rows) -> Vec<f32> {
+/// What the linear map gives, and what the feed-forward makes of it.
+fn run(session: &mut Session, model: &Model, x: &Rows) -> [Vec<f32>; 2] {
     let segments = Segments::single(9);
     let words = Lookup { table: model.table, ids: (0..9).collect() };
     let words = session.apply(words, &[], &segments);
     let x = session.input(x.clone());
     let y = session.apply(model.linear, &[&x, &words], &segments);
     let z = session.apply(model.network, &[&y, &x], &segments);
-    z.rows().as_slice().to_vec()
+    [y, z].map(|value| value.rows().as_slice().to_vec())
 }
 
 fn error(a: &[f32], b: &[f32]) -> f32 {
@@ -81,13 +82,12 @@ fn ops_take_bytes_and_outliers_are_measured() {
         let found = run(&mut Session::infer(weights.clone(), pool.clone()), &model, &x);
         let one = run(&mut Session::infer(weights, Arc::new(Pool::new(1))), &model, &x);
         assert_eq!(found, one, "on one thread");
-        error(&found, &exact)
+        [0, 1].map(|op| error(&found[op], &exact[op]))
     };
     let (with, without) = (of(spreads), of(&Spreads::default()));
-    println!("error {with:e} with the outlier apart, {without:e} without");
-    // Most of the output is the far column's own share, which bytes alone give well; what is beside
-    // it is what they lose.
-    assert!(with < 0.01 && with < 0.8 * without, "{with} and {without}");
+    println!("errors {with:?} with the outlier apart, {without:?} without");
+    assert!(with.iter().all(|error| *error < 0.01), "{with:?}");
+    assert!(with[0] < without[0] / 3.0 && with[1] < without[1], "{with:?} and {without:?}");
 }
 
 #[test]
