@@ -55,7 +55,7 @@ fn members(sentence: &Sentence, tree: &Tree, head: usize) -> Vec<Range<usize>> {
     // What follows the last member may belong to all of them; what stands within a member with a
     // clause of its own may too.
     let closed = others.last().is_some_and(|last| last.end == whole.end);
-    let members: Vec<Range<usize>> = [start..first].into_iter().chain(others).collect();
+    let members: Vec<Range<usize>> = std::iter::once(start..first).chain(others).collect();
     let sound = members.iter().all(|span| {
         !span.is_empty()
             && span.len() <= 8
