@@ -47,7 +47,8 @@ pub(super) struct BackStrip<const R: usize> {
     pub(super) gradient: Source,
     /// The sequence's keys.
     pub(super) k: Source,
-    /// The strip's rows of dQ; the sequence's rows of dK and dV. All at the stride of `q`.
+    /// The strip's rows of dQ, at the stride of `q`; the sequence's rows of dK and dV, at that of
+    /// `k`.
     pub(super) dq: *mut f32,
     pub(super) dk: *mut f32,
     pub(super) dv: *mut f32,
@@ -214,10 +215,10 @@ impl<const R: usize> BackStrip<R> {
             // SAFETY: keys of the sequence.
             unsafe {
                 let scores = scores.add(index * R * panel);
-                let to = to.add(index * panel * self.q.stride);
+                let to = to.add(index * panel * self.k.stride);
                 let whole = keys / tile * tile;
                 for key in (0..whole).step_by(tile) {
-                    let (scores, to) = (scores.add(key), to.add(key * self.q.stride));
+                    let (scores, to) = (scores.add(key), to.add(key * self.k.stride));
                     match S::ISA {
                         Isa::Avx512 | Isa::Neon => {
                             self.by_tile::<S, 8>(s, scores, from, factor, to)
@@ -227,7 +228,7 @@ impl<const R: usize> BackStrip<R> {
                     }
                 }
                 for key in whole..keys {
-                    let (scores, to) = (scores.add(key), to.add(key * self.q.stride));
+                    let (scores, to) = (scores.add(key), to.add(key * self.k.stride));
                     self.by_tile::<S, 1>(s, scores, from, factor, to);
                 }
             }
@@ -286,7 +287,7 @@ impl<const R: usize> BackStrip<R> {
             for key in 0..K {
                 for c in 0..C {
                     let at = column + c * S::LANES;
-                    let to = to.add(key * self.q.stride + at);
+                    let to = to.add(key * self.k.stride + at);
                     add(s, sums[key][c], s.splat(factor), to, self.width - at);
                 }
             }

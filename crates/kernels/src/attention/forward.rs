@@ -1,8 +1,10 @@
 //! Attention forward: `O = softmax(scale Q K^T + bias) V` (Vaswani et al. 2017, eq. 1) for every
 //! sequence and head.
 //!
-//! `qkv` is `[tokens, 3 * hidden]`, queries first, then keys, then values, heads side by side in
-//! each; the output `[tokens, hidden]`. Nothing is kept for backward. For each sequence and head,
+//! Self-attention: `qkv` is `[tokens, 3 * hidden]`, queries first, then keys, then values, heads side
+//! by side in each; the output `[tokens, hidden]`. Of one text to another (section 3.2.3, a decoder's
+//! to the encoder's rows): queries `[tokens, hidden]`, keys and values `[keys, 2 * hidden]`, each
+//! sequence of queries over the sequence of keys of the same number. Nothing is kept for backward. For each sequence and head,
 //! keys are packed once into `[head_width]` columns, then strips of queries run over them (see
 //! `strip`). Cost: `4 * length^2 * head_width` operations a sequence and head; memory linear in
 //! length.
@@ -10,7 +12,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::shape::AttentionShape;
+use super::operands::Operands;
+use super::shape::{AttentionShape, Reach};
 use super::strip::{Place, QUERIES, Strip, panel_keys, strip_rows};
 use crate::Pool;
 use crate::gemm::Buffer;
@@ -29,15 +32,50 @@ pub fn attend(pool: &Pool, shape: &AttentionShape<'_>, qkv: &[f32], out: &mut [f
 /// # Panics
 /// Where a length does not fit the shapes, or this machine cannot run `isa`.
 pub fn attend_on(isa: Isa, pool: &Pool, shape: &AttentionShape<'_>, qkv: &[f32], out: &mut [f32]) {
-    shape.check(qkv.len(), out.len());
-    let tasks = tasks(shape, pool.threads(), strip_rows(isa));
+    run(isa, pool, shape, Operands::own(shape, qkv), out);
+}
+
+/// Attention of sequences of queries to sequences of keys and values, which begin at
+/// `key_offsets`; every query sees all keys of its sequence, and zeros where there is none.
+///
+/// # Panics
+/// Where a length does not fit the shapes.
+pub fn attend_across(
+    pool: &Pool,
+    shape: &AttentionShape<'_>,
+    queries: &[f32],
+    (keys_values, key_offsets): (&[f32], &[usize]),
+    out: &mut [f32],
+) {
+    attend_across_on(Isa::current(), pool, shape, queries, (keys_values, key_offsets), out);
+}
+
+/// [`attend_across`] on a given instruction set, for tests and comparisons.
+///
+/// # Panics
+/// Where a length does not fit the shapes, or this machine cannot run `isa`.
+pub fn attend_across_on(
+    isa: Isa,
+    pool: &Pool,
+    shape: &AttentionShape<'_>,
+    queries: &[f32],
+    (keys_values, key_offsets): (&[f32], &[usize]),
+    out: &mut [f32],
+) {
+    let shape = AttentionShape { reach: Reach::ALL, ..*shape };
+    run(isa, pool, &shape, Operands::across(&shape, queries, keys_values, key_offsets), out);
+}
+
+fn run(isa: Isa, pool: &Pool, shape: &AttentionShape<'_>, operands: Operands<'_>, out: &mut [f32]) {
+    shape.check(out.len());
+    let tasks = tasks(shape, operands.key_offsets, pool.threads(), strip_rows(isa));
     let out = Target::new(out);
     pool.run(tasks.len(), &|index| {
         let task = &tasks[index];
         with_scratch(|scratch| {
             // SAFETY: tasks cover disjoint queries and heads.
             let out = unsafe { out.at(0) };
-            dispatch_on(isa, Attend { shape, qkv, out, task, scratch });
+            dispatch_on(isa, Attend { shape, operands, out, task, scratch });
         });
     });
 }
@@ -52,13 +90,37 @@ pub fn attention_map(
     segment: usize,
     head: usize,
 ) -> Vec<f32> {
-    shape.check(qkv.len(), shape.rows() * shape.hidden());
+    map(shape, Operands::own(shape, qkv), segment, head)
+}
+
+/// As [`attention_map`] of [`attend_across`], `[queries, keys]` of one sequence and head.
+///
+/// # Panics
+/// Where a length does not fit the shapes.
+pub fn attention_map_across(
+    shape: &AttentionShape<'_>,
+    queries: &[f32],
+    (keys_values, key_offsets): (&[f32], &[usize]),
+    segment: usize,
+    head: usize,
+) -> Vec<f32> {
+    let shape = AttentionShape { reach: Reach::ALL, ..*shape };
+    map(&shape, Operands::across(&shape, queries, keys_values, key_offsets), segment, head)
+}
+
+fn map(
+    shape: &AttentionShape<'_>,
+    operands: Operands<'_>,
+    segment: usize,
+    head: usize,
+) -> Vec<f32> {
+    shape.check(shape.rows() * shape.hidden());
     assert!(head < shape.heads, "head {head} of {}", shape.heads);
-    let length = shape.offsets[segment + 1] - shape.offsets[segment];
-    let mut map = vec![0.0; length * length];
+    let queries = shape.offsets[segment + 1] - shape.offsets[segment];
+    let mut map = vec![0.0; queries * operands.keys_of(segment).len()];
     let pair = segment * shape.heads + head;
     with_scratch(|scratch| {
-        dispatch(Map { shape, qkv, pair, scratch, map: &mut map });
+        dispatch(Map { shape, operands, pair, scratch, map: &mut map });
     });
     map
 }
@@ -107,10 +169,21 @@ const TASKS_PER_THREAD: usize = 6;
 
 /// Divides the work: short sequences together, a long one by its queries. The division affects no
 /// result.
-fn tasks(shape: &AttentionShape<'_>, threads: usize, rows: usize) -> Vec<Task> {
-    let cost = |length: usize| length * (shape.seen(length) + PAIR_COST);
-    let lengths = || shape.offsets.windows(2).map(|pair| pair[1] - pair[0]);
-    let total: usize = lengths().map(|length| cost(length) * shape.heads).sum();
+fn tasks(
+    shape: &AttentionShape<'_>,
+    key_offsets: &[usize],
+    threads: usize,
+    rows: usize,
+) -> Vec<Task> {
+    let lengths = |offsets: &[usize]| -> Vec<usize> {
+        offsets.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    };
+    let (queries, keys) = (lengths(shape.offsets), lengths(key_offsets));
+    let cost = |segment: usize| {
+        let (queries, keys) = (queries[segment], keys[segment]);
+        queries * shape.seen(keys) + queries.max(keys) * PAIR_COST
+    };
+    let total: usize = (0..queries.len()).map(|segment| cost(segment) * shape.heads).sum();
     let target = match threads {
         1 => usize::MAX,
         _ => (total / (threads * TASKS_PER_THREAD)).max(LEAST_TASK),
@@ -119,7 +192,7 @@ fn tasks(shape: &AttentionShape<'_>, threads: usize, rows: usize) -> Vec<Task> {
     let (mut begin, mut sum) = (0, 0);
     for pair in 0..shape.pairs() {
         let length = shape.pair(pair).0.len();
-        let cost = cost(length);
+        let cost = cost(pair / shape.heads);
         if cost > target.saturating_mul(2) {
             if begin < pair {
                 tasks.push(Task { pairs: begin..pair, queries: 0..usize::MAX });
@@ -150,6 +223,14 @@ pub(super) struct Head {
     pub(super) place: Place,
     pub(super) q: *const f32,
     pub(super) stride: usize,
+    /// The sequence's keys and values of this head, not packed.
+    pub(super) k: *const f32,
+    pub(super) v: *const f32,
+    pub(super) key_stride: usize,
+    pub(super) queries: usize,
+    /// The place of the first query among the keys.
+    pub(super) first_place: usize,
+    /// How many keys.
     pub(super) length: usize,
     pub(super) head: usize,
     pub(super) first_row: usize,
@@ -158,18 +239,19 @@ pub(super) struct Head {
 /// Packs the keys, and where it pays the values, of a pair into scratch.
 ///
 /// # Safety
-/// `qkv` fits the shape.
+/// The operands fit the shape.
 #[inline(always)]
 pub(super) unsafe fn pack<S: Simd>(
     s: S,
     shape: &AttentionShape<'_>,
-    qkv: &[f32],
+    operands: &Operands<'_>,
     pair: usize,
     scratch: &mut Buffer,
     extra: usize,
 ) -> (Head, *mut f32) {
     let (rows, head) = shape.pair(pair);
-    let (length, width) = (rows.len(), shape.head_width);
+    let key_rows = operands.keys_of(pair / shape.heads);
+    let (length, width) = (key_rows.len(), shape.head_width);
     let panel = panel_keys::<S>();
     let panels = length.div_ceil(panel);
     let padded = width.next_multiple_of(S::LANES);
@@ -192,17 +274,19 @@ pub(super) unsafe fn pack<S: Simd>(
         *scratch = Buffer::zeroed(needed + needed / 4);
     }
     let base = scratch.as_mut_slice().as_mut_ptr();
-    let stride = 3 * shape.hidden();
-    // SAFETY: the pieces lie side by side in scratch; the head's columns lie in qkv.
+    let (stride, key_stride) = (operands.query_stride, operands.key_stride);
+    // SAFETY: the pieces lie side by side in scratch; the head's columns lie in the operands.
     unsafe {
-        let q = qkv.as_ptr().add(rows.start * stride + head * width);
-        let source = Matrix { at: q.add(shape.hidden()), stride, rows: length, columns: width };
+        let q = operands.queries.as_ptr().wrapping_add(rows.start * stride + head * width);
+        let first_key = key_rows.start * key_stride + head * width;
+        let k = operands.keys.as_ptr().wrapping_add(first_key);
+        let v = operands.values.as_ptr().wrapping_add(first_key);
+        let source = Matrix { at: k, stride: key_stride, rows: length, columns: width };
         let keys = base.add(at[1]);
-        pack_columns(s, source, shape.rows() - rows.start, keys, base.add(at[5]));
-        let mut values = q.add(2 * shape.hidden());
-        let mut values_stride = stride;
-        if padded != width || length > 2 * strip_rows(S::ISA) {
-            let source = Matrix { at: values, stride, rows: length, columns: width };
+        pack_columns(s, source, operands.key_rows() - key_rows.start, keys, base.add(at[5]));
+        let (mut values, mut values_stride) = (v, key_stride);
+        if padded != width || rows.len() > 2 * strip_rows(S::ISA) {
+            let source = Matrix { at: v, stride: key_stride, rows: length, columns: width };
             copy_rows(s, source, base.add(at[2]), padded);
             (values, values_stride) = (base.add(at[2]), padded);
         }
@@ -210,12 +294,27 @@ pub(super) unsafe fn pack<S: Simd>(
         let place = Place {
             queries: base.add(at[0]),
             keys,
+            panel_stride: panel * width,
             values,
             values_stride,
             scores: base.add(at[3]),
             diagonal,
         };
-        (Head { place, q, stride, length, head, first_row: rows.start }, base.add(at[6]))
+        let (queries, first_row) = (rows.len(), rows.start);
+        let head = Head {
+            place,
+            q,
+            stride,
+            k,
+            v,
+            key_stride,
+            queries,
+            first_place: 0,
+            length,
+            head,
+            first_row,
+        };
+        (head, base.add(at[6]))
     }
 }
 
@@ -223,7 +322,7 @@ pub(super) unsafe fn pack<S: Simd>(
 ///
 /// # Safety
 /// `to` holds `2 * length + panel` values.
-unsafe fn diagonal(
+pub(super) unsafe fn diagonal(
     shape: &AttentionShape<'_>,
     head: usize,
     length: usize,
@@ -336,7 +435,7 @@ unsafe fn copy_tight<S: Simd>(s: S, from: Matrix, to: *mut f32) {
 
 struct Attend<'a> {
     shape: &'a AttentionShape<'a>,
-    qkv: &'a [f32],
+    operands: Operands<'a>,
     out: *mut f32,
     task: &'a Task,
     scratch: &'a mut Buffer,
@@ -346,13 +445,13 @@ impl Kernel for Attend<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { shape, qkv, out, task, scratch } = self;
+        let Self { shape, operands, out, task, scratch } = self;
         for pair in task.pairs.clone() {
-            // SAFETY: `attend` checked the shapes and gave this task its own queries and heads.
+            // SAFETY: `run` checked the shapes and gave this task its own queries and heads.
             unsafe {
-                let (head, _) = pack(s, shape, qkv, pair, scratch, 0);
-                let begin = task.queries.start.min(head.length);
-                let end = task.queries.end.min(head.length);
+                let (head, _) = pack(s, shape, &operands, pair, scratch, 0);
+                let begin = task.queries.start.min(head.queries);
+                let end = task.queries.end.min(head.queries);
                 let out = out.add(head.first_row * shape.hidden() + head.head * shape.head_width);
                 for (first, rows) in strips(begin..end, strip_rows(S::ISA)) {
                     strip(s, shape, &head, first, rows, out);
@@ -395,7 +494,7 @@ pub(super) unsafe fn strip<S: Simd>(
                     q: unsafe { head.q.add(first * head.stride) },
                     q_stride: head.stride,
                     factor: shape.scale * std::f32::consts::LOG2_E,
-                    first,
+                    first: head.first_place + first,
                     length: head.length,
                     head_width: shape.head_width,
                     back: shape.reach.back,
@@ -424,7 +523,7 @@ pub(super) fn again<S: Simd, K: Kernel>(_: S, kernel: K) -> K::Output {
 
 struct Map<'a> {
     shape: &'a AttentionShape<'a>,
-    qkv: &'a [f32],
+    operands: Operands<'a>,
     pair: usize,
     scratch: &'a mut Buffer,
     map: &'a mut [f32],
@@ -434,12 +533,12 @@ impl Kernel for Map<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { shape, qkv, pair, scratch, map } = self;
-        // SAFETY: `attention_map` checked the shapes; scores are read where the strip wrote them.
+        let Self { shape, operands, pair, scratch, map } = self;
+        // SAFETY: `map` checked the shapes; scores are read where the strip wrote them.
         unsafe {
-            let (head, _) = pack(s, shape, qkv, pair, scratch, 0);
+            let (head, _) = pack(s, shape, &operands, pair, scratch, 0);
             let panel = panel_keys::<S>();
-            for (first, rows) in strips(0..head.length, strip_rows(S::ISA)) {
+            for (first, rows) in strips(0..head.queries, strip_rows(S::ISA)) {
                 strip(s, shape, &head, first, rows, std::ptr::null_mut());
                 for r in 0..rows {
                     for j in shape.reach.keys(first + r, head.length) {

@@ -96,12 +96,11 @@ impl AttentionShape<'_> {
     }
 
     /// Asserts that everything fits; kernels rely on it.
-    pub(super) fn check(&self, qkv: usize, out: usize) {
+    pub(super) fn check(&self, out: usize) {
         let (rows, hidden) = (self.rows(), self.hidden());
         assert!(hidden > 0, "attention of {} heads of {}", self.heads, self.head_width);
         assert!(self.head_width <= 1024, "a head of {} values; at most 1024", self.head_width);
         assert!(self.offsets.windows(2).all(|pair| pair[0] <= pair[1]), "offsets must not fall");
-        assert_eq!(qkv, rows * 3 * hidden, "qkv of [{rows}, 3 * {hidden}]");
         assert_eq!(out, rows * hidden, "output of [{rows}, {hidden}]");
         if let Some(bias) = self.bias {
             let longest = self.offsets.windows(2).map(|pair| pair[1] - pair[0]).max();

@@ -51,9 +51,10 @@ pub(super) const QUERIES: usize = 14 * STRIDE;
 pub(super) struct Place {
     /// Scaled queries, `QUERIES` values.
     pub(super) queries: *mut f32,
-    /// `[panel][head_width][key of the panel]`; keys beyond the sequence's hold anything finite or
-    /// not.
+    /// `[panel][head_width][key of the panel]`, panels `panel_stride` apart; keys beyond the
+    /// sequence's hold anything finite or not.
     pub(super) keys: *const f32,
+    pub(super) panel_stride: usize,
     /// `[keys][values_stride]`, each row valid for `head_width` rounded up to whole vectors.
     pub(super) values: *const f32,
     pub(super) values_stride: usize,
@@ -165,7 +166,7 @@ impl<const R: usize> Strip<R> {
         let mut sums = [[s.splat(0.0); C]; R];
         // SAFETY: inside the panel of packed keys, the scaled queries and the strip's scores.
         unsafe {
-            let keys = self.place.keys.add(panel * self.head_width * width);
+            let keys = self.place.keys.add(panel * self.place.panel_stride);
             let queries = self.place.queries.cast_const();
             for k in 0..self.head_width {
                 let mut b = [s.splat(0.0); C];
