@@ -69,7 +69,12 @@ fn main() {
     let x = noise(rows * width);
     let mut y = x.clone();
     let per_value = |seconds: f64| seconds * 1e9 / (rows * width) as f64;
-    let norm = Norm { weight: &x[..width], bias: Some(&x[width..2 * width]), epsilon: 1e-12 };
+    let norm = Norm {
+        weight: &x[..width],
+        bias: Some(&x[width..2 * width]),
+        epsilon: 1e-12,
+        centred: true,
+    };
     let seconds = best_seconds(|| layer_norm(&pool, &norm, &x, &mut y));
     println!("layer norm: {:.3} ns a value", per_value(seconds));
     for activation in Activation::ALL {

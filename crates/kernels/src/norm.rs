@@ -1,6 +1,7 @@
-//! Layer norm: `y = (x - mean) / sqrt(variance + epsilon) * w + b`.
+//! Layer norm: `y = (x - mean) / sqrt(variance + epsilon) * w + b`; where it is not centred, mean is
+//! 0: `y = x / sqrt(mean of x^2 + epsilon) * w + b`.
 //!
-//! Ba, Kiros and Hinton 2016, eq. 4. x, y `[tokens, hidden]`; w, b `[hidden]`. The variance is
+//! Ba, Kiros and Hinton 2016, eq. 4; without the mean: Zhang and Sennrich 2019, eq. 4. x, y `[tokens, hidden]`; w, b `[hidden]`. The variance is
 //! taken about the mean in a second pass, as precise as the reference libraries. Backward needs x
 //! alone and computes the statistics anew. Cost: three passes over a row that stays in L1.
 
@@ -17,6 +18,8 @@ pub struct Norm<'a> {
     pub bias: Option<&'a [f32]>,
     /// Added to the variance.
     pub epsilon: f32,
+    /// Whether the mean is taken off.
+    pub centred: bool,
 }
 
 /// `out = norm(x)`, both `[tokens, hidden]`.
@@ -97,7 +100,7 @@ struct Forward<'a> {
 
 /// `(mean, 1 / sqrt(variance + epsilon))` of a row, summed by lanes: two sums that alternate.
 #[inline(always)]
-fn statistics<S: Simd>(s: S, x: &[f32], epsilon: f32) -> (S::V, S::V) {
+fn statistics<S: Simd>(s: S, x: &[f32], norm: &Norm<'_>) -> (S::V, S::V) {
     let width = x.len() as f32;
     let zero = s.splat(0.0);
     let (mut even, mut odd) = (zero, zero);
@@ -109,7 +112,8 @@ fn statistics<S: Simd>(s: S, x: &[f32], epsilon: f32) -> (S::V, S::V) {
     for rest in pairs.remainder().chunks(S::LANES) {
         even = s.add(even, s.load_tail(rest));
     }
-    let mean = s.splat(s.sum(s.add(even, odd)) / width);
+    let mean = if norm.centred { s.sum(s.add(even, odd)) / width } else { 0.0 };
+    let mean = s.splat(mean);
     (even, odd) = (zero, zero);
     let mut pairs = x.chunks_exact(2 * S::LANES);
     for pair in &mut pairs {
@@ -122,18 +126,18 @@ fn statistics<S: Simd>(s: S, x: &[f32], epsilon: f32) -> (S::V, S::V) {
         even = s.fma(a, a, even);
     }
     let variance = s.sum(s.add(even, odd)) / width;
-    (mean, s.splat(1.0 / (variance + epsilon).sqrt()))
+    (mean, s.splat(1.0 / (variance + norm.epsilon).sqrt()))
 }
 
 impl Kernel for Forward<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Norm { weight, bias, epsilon } = *self.norm;
+        let Norm { weight, bias, .. } = *self.norm;
         let width = weight.len();
         let whole = width - width % S::LANES;
         for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-            let (mean, inverse) = statistics(s, x, epsilon);
+            let (mean, inverse) = statistics(s, x, self.norm);
             // SAFETY: all slices hold `width` values.
             unsafe {
                 let mut at = 0;
@@ -170,14 +174,15 @@ struct Adjoint<'a> {
 impl Kernel for Adjoint<'_> {
     type Output = ();
     /// With `n` the normed row and `g = gradient * w`:
-    /// `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`.
+    /// `dx = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`, without `mean(g)` where the norm
+    /// is not centred.
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { norm, x, gradient, dx, by_weight, by_bias } = self;
         let width = norm.weight.len();
         let rows = x.chunks_exact(width).zip(gradient.chunks_exact(width));
         for ((x, dy), dx) in rows.zip(dx.chunks_exact_mut(width)) {
-            let (mean, inverse) = statistics(s, x, norm.epsilon);
+            let (mean, inverse) = statistics(s, x, norm);
             let (mut sum, mut product) = (s.splat(0.0), s.splat(0.0));
             for at in (0..width).step_by(S::LANES) {
                 let n = s.mul(s.sub(s.load_tail(&x[at..]), mean), inverse);
@@ -191,7 +196,7 @@ impl Kernel for Adjoint<'_> {
                 let b = s.add(dy, s.load_tail(&by_bias[at..]));
                 s.store_tail(b, &mut by_bias[at..]);
             }
-            let sum = s.splat(s.sum(sum) / width as f32);
+            let sum = s.splat(if norm.centred { s.sum(sum) / width as f32 } else { 0.0 });
             let product = s.splat(s.sum(product) / width as f32);
             for at in (0..width).step_by(S::LANES) {
                 let n = s.mul(s.sub(s.load_tail(&x[at..]), mean), inverse);

@@ -31,6 +31,8 @@ pub struct Rotation {
     pub base: f32,
     /// Pairs are neighbours rather than halves.
     pub interleaved: bool,
+    /// The place of each sequence's first row.
+    pub first: usize,
 }
 
 /// Which way to turn.
@@ -82,7 +84,7 @@ pub fn rotate_on(
     assert_eq!(qkv.len(), rows * width, "qkv of [{rows}, {width}]");
     assert_eq!(out.len(), qkv.len(), "output of [{rows}, {width}]");
     let longest = offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-    let angles = Angles::of(rotation, longest);
+    let angles = Angles::of(rotation, rotation.first + longest);
     each_block(pool, width, out, |rows, out| {
         let qkv = &qkv[rows.start * width..rows.end * width];
         out.copy_from_slice(qkv);
@@ -157,7 +159,7 @@ impl Kernel for Rotate<'_> {
             while row >= offsets[segment + 1] {
                 segment += 1;
             }
-            let place = row - offsets[segment];
+            let place = rotation.first + row - offsets[segment];
             let cosines = &angles.cosines[place * half..(place + 1) * half];
             let sines = &angles.sines[place * half..(place + 1) * half];
             for head in out[..2 * heads * head_width].chunks_exact_mut(head_width) {

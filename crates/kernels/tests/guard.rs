@@ -303,7 +303,7 @@ fn norms_and_softmax_stay_inside() {
             let x = Fenced::new(fence, rows * width);
             let mut out = Fenced::new(fence, rows * width);
             for bias in [Some(&bias[..]), None] {
-                let norm = Norm { weight: &weight, bias, epsilon: 1e-5 };
+                let norm = Norm { weight: &weight, bias, epsilon: 1e-5, centred: true };
                 layer_norm_on(isa, &pool, &norm, &x, &mut out);
             }
             softmax_on(isa, &pool, width, &mut out);
@@ -361,7 +361,8 @@ fn rotations_stay_inside() {
             for (interleaved, turn) in [(false, Turn::Forward), (true, Turn::Back)] {
                 let (heads, base) = (2, 1e4);
                 let head_width = rotary_width + rotary_width % 3;
-                let rotation = Rotation { heads, head_width, rotary_width, base, interleaved };
+                let rotation =
+                    Rotation { heads, head_width, rotary_width, base, interleaved, first: 0 };
                 let qkv = Fenced::new(fence, 5 * 3 * heads * head_width);
                 let mut out = Fenced::new(fence, qkv.len());
                 rotate_on(isa, &pool, &rotation, turn, &[0, 2, 5], &qkv, &mut out);
@@ -387,7 +388,7 @@ fn pointwise_on_the_current_set(fence: Fence) {
         let gradient = Fenced::new(fence, 3 * n);
         normalize_backward(&pool, n, 1e-12, &rows, &gradient, &mut out);
         softmax_backward(&pool, n, &rows, &mut out);
-        let norm = Norm { weight: &x, bias: None, epsilon: 1e-5 };
+        let norm = Norm { weight: &x, bias: None, epsilon: 1e-5, centred: true };
         let (mut by_weight, mut by_bias) = (Fenced::new(fence, n), Fenced::new(fence, n));
         let sums = (&mut by_weight[..], Some(&mut by_bias[..]));
         layer_norm_backward(&pool, &norm, &rows, &gradient, &mut out, sums.0, sums.1);

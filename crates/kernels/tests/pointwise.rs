@@ -225,7 +225,7 @@ fn norms_equal_their_twin_for_all_widths() {
             let x: Vec<f32> = noise(5 * width, width as u64).iter().map(|x| x + 3.0).collect();
             let (weight, bias) = (noise(width, 1), noise(width, 2));
             let bias = (width % 3 != 0).then_some(&bias[..]);
-            let norm = Norm { weight: &weight, bias, epsilon: 1e-5 };
+            let norm = Norm { weight: &weight, bias, epsilon: 1e-5, centred: true };
             let mut out = vec![f32::NAN; x.len()];
             layer_norm_on(isa, &Pool::new(1), &norm, &x, &mut out);
             for (x, out) in x.chunks(width).zip(out.chunks(width)) {
@@ -269,8 +269,14 @@ fn rotations_turn_by_place_and_back() {
     for isa in Isa::supported() {
         for (head_width, rotary_width) in [(4, 4), (8, 6), (64, 64), (36, 34)] {
             for interleaved in [false, true] {
-                let rotation =
-                    Rotation { heads: 2, head_width, rotary_width, base: 10000.0, interleaved };
+                let rotation = Rotation {
+                    heads: 2,
+                    head_width,
+                    rotary_width,
+                    base: 10000.0,
+                    interleaved,
+                    first: 0,
+                };
                 let width = 6 * head_width;
                 let x = noise(90 * width, 3);
                 let (mut y, mut back) = (vec![0.0; x.len()], vec![0.0; x.len()]);
@@ -373,7 +379,7 @@ fn sums_do_not_depend_on_threads() {
     let ids: Vec<u32> = (0..rows as u32).map(|i| i * i % 17).collect();
     let run = |threads: usize| {
         let pool = Pool::new(threads);
-        let norm = Norm { weight: &weight, bias: None, epsilon: 1e-5 };
+        let norm = Norm { weight: &weight, bias: None, epsilon: 1e-5, centred: true };
         let (mut dx, mut dw, mut db) = (vec![0.0; x.len()], vec![0.0; width], vec![0.0; width]);
         layer_norm_backward(&pool, &norm, &x, &gradient, &mut dx, &mut dw, Some(&mut db));
         let mut table = vec![0.0; 17 * width];

@@ -5,10 +5,11 @@
 //! by side. Nothing is kept: backward computes scores anew. Cost: `4 * length^2 * hidden`
 //! operations a sequence, memory linear in length.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use contexture_kernels::attention::{
-    AttentionShape, ToeplitzBias, attend, attend_backward, attention_map,
+    AttentionShape, Cached, KeysValues, ToeplitzBias, attend, attend_backward, attend_cached,
+    attention_map,
 };
 use contexture_kernels::{Pool, Reach};
 
@@ -30,7 +31,35 @@ pub enum ScoreBias {
         table: Param,
         /// From this distance on all share the last bucket.
         farthest: usize,
+        /// Whether all buckets are for keys behind the query: those ahead share the first.
+        one_sided: bool,
     },
+}
+
+/// Keys and values of sequences that grow from forward to forward, one entry a sequence. Clones
+/// share them.
+#[derive(Debug, Clone, Default)]
+pub struct AttentionCarry(Arc<Mutex<Vec<KeysValues>>>);
+
+impl AttentionCarry {
+    fn with<T>(&self, f: impl FnOnce(&mut Vec<KeysValues>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    /// Lets sequence i go on from what sequence `parents[i]` holds; whoever is no parent is dropped.
+    pub fn follow(&self, parents: &[usize]) {
+        self.with(|kept| {
+            let mut left: Vec<usize> = vec![0; kept.len()];
+            parents.iter().for_each(|parent| left[*parent] += 1);
+            let mut old: Vec<Option<KeysValues>> =
+                std::mem::take(kept).into_iter().map(Some).collect();
+            kept.extend(parents.iter().filter_map(|&parent| {
+                left[parent] -= 1;
+                // The last one takes it, the others copy it.
+                if left[parent] == 0 { old[parent].take() } else { old[parent].clone() }
+            }));
+        });
+    }
 }
 
 /// Attention over sequences.
@@ -46,14 +75,17 @@ pub struct Attention {
     pub reach: Reach,
     /// What scores gain by distance.
     pub bias: ScoreBias,
+    /// Keys and values from earlier rows of the sequences, read before and added to by a forward:
+    /// the rows given then come after those. For inference only.
+    pub carry: Option<AttentionCarry>,
 }
 
 /// The bucket of distance `j - i`, as the reference computes it: in f32, rounded down.
-pub fn bucket(distance: isize, buckets: usize, farthest: usize) -> usize {
-    let half = buckets / 2;
+pub fn bucket(distance: isize, buckets: usize, farthest: usize, one_sided: bool) -> usize {
+    let half = if one_sided { buckets } else { buckets / 2 };
     let own = half / 2;
-    let begin = if distance > 0 { half } else { 0 };
-    let distance = distance.unsigned_abs();
+    let begin = if distance > 0 && !one_sided { half } else { 0 };
+    let distance = if distance > 0 && one_sided { 0 } else { distance.unsigned_abs() };
     if distance < own {
         return begin + distance;
     }
@@ -73,11 +105,11 @@ impl Attention {
                 let row = |slope: f32| distances().map(move |d| -slope * d.unsigned_abs() as f32);
                 Some(slopes.iter().flat_map(|slope| row(*slope)).collect())
             }
-            ScoreBias::Buckets { table, farthest } => {
+            ScoreBias::Buckets { table, farthest, one_sided } => {
                 assert_eq!(table.width, self.heads, "columns of a bucket table against heads");
                 let values = weights.plain(*table);
-                let places: Vec<usize> =
-                    distances().map(|d| bucket(d, table.rows, *farthest) * self.heads).collect();
+                let place = |d| bucket(d, table.rows, *farthest, *one_sided) * self.heads;
+                let places: Vec<usize> = distances().map(place).collect();
                 let row = |head: usize| places.iter().map(move |place| values[place + head]);
                 Some((0..self.heads).flat_map(row).collect())
             }
@@ -88,9 +120,10 @@ impl Attention {
         &self,
         weights: &Weights,
         segments: &Segments,
+        span: usize,
         f: impl FnOnce(&AttentionShape<'_>) -> T,
     ) -> T {
-        let span = segments.longest().max(1);
+        let span = span.max(1);
         let table = self.toeplitz(weights, span);
         f(&AttentionShape {
             heads: self.heads,
@@ -100,6 +133,33 @@ impl Attention {
             bias: table.as_deref().map(|table| ToeplitzBias { table, span }),
             offsets: segments.offsets(),
         })
+    }
+
+    /// Adds the rows' keys and values to those that are kept, and attends to all of them.
+    fn step(&self, cx: &Forward<'_>, carry: &AttentionCarry, out: &mut Rows) {
+        let (qkv, hidden) = (cx.input(0), self.heads * self.head_width);
+        carry.with(|kept| {
+            if kept.is_empty() {
+                *kept = vec![KeysValues::new(self.heads, self.head_width); cx.segments.len()];
+            }
+            assert_eq!(kept.len(), cx.segments.len(), "kept sequences against those given");
+            for (kept, rows) in kept.iter_mut().zip(cx.segments.iter()) {
+                let from = &qkv.as_slice()[rows.start * 3 * hidden..rows.end * 3 * hidden];
+                if let (Some(keys), Some(values)) = (from.get(hidden..), from.get(2 * hidden..)) {
+                    kept.extend(keys, values, 3 * hidden, rows.len());
+                }
+            }
+            let sequences: Vec<Cached<'_>> = kept
+                .iter()
+                .zip(cx.segments.iter())
+                .map(|(kept, rows)| Cached { place: kept.len() - rows.len(), rows, kept })
+                .collect();
+            let span = kept.iter().map(KeysValues::len).max().unwrap_or(0);
+            self.with_shape(cx.weights, cx.segments, span, |shape| {
+                let queries = (qkv.as_slice(), 3 * hidden);
+                attend_cached(cx.pool, shape, queries, &sequences, out.as_mut_slice());
+            });
+        });
     }
 }
 
@@ -111,7 +171,13 @@ impl Op for Attention {
     fn forward(&self, cx: &mut Forward<'_>) -> Rows {
         let qkv = cx.input(0);
         let mut out = cx.rows(qkv.rows(), self.heads * self.head_width);
-        self.with_shape(cx.weights, cx.segments, |shape| {
+        if let Some(carry) = &self.carry {
+            assert!(!cx.keeps(), "kept keys and values have no gradient");
+            self.step(cx, carry, &mut out);
+            return out;
+        }
+        let span = cx.segments.longest();
+        self.with_shape(cx.weights, cx.segments, span, |shape| {
             attend(cx.pool, shape, qkv.as_slice(), out.as_mut_slice());
         });
         out
@@ -122,11 +188,11 @@ impl Op for Attention {
             (cx.pool, cx.input(0), cx.output, cx.gradient);
         let span = cx.segments.longest().max(1);
         let buckets = match self.bias {
-            ScoreBias::Buckets { table, farthest } => Some((table, farthest)),
+            ScoreBias::Buckets { table, farthest, one_sided } => Some((table, farthest, one_sided)),
             _ => None,
         };
         let mut by_distance = buckets.map(|_| vec![0.0; self.heads * (2 * span - 1)]);
-        self.with_shape(cx.weights, cx.segments, |shape| {
+        self.with_shape(cx.weights, cx.segments, span, |shape| {
             attend_backward(
                 pool,
                 shape,
@@ -137,20 +203,25 @@ impl Op for Attention {
                 by_distance.as_deref_mut(),
             );
         });
-        if let (Some((table, farthest)), Some(by_distance)) = (buckets, by_distance) {
+        if let (Some((table, farthest, one_sided)), Some(by_distance)) = (buckets, by_distance) {
             let sum = cx.parameter_gradient(table);
             for (head, row) in by_distance.chunks_exact(2 * span - 1).enumerate() {
                 for (place, part) in row.iter().enumerate() {
                     let distance = place as isize - (span as isize - 1);
-                    sum[bucket(distance, table.rows, farthest) * self.heads + head] += part;
+                    let bucket = bucket(distance, table.rows, farthest, one_sided);
+                    sum[bucket * self.heads + head] += part;
                 }
             }
         }
     }
 
     fn reveal(&self, cx: &mut Forward<'_>) -> Vec<Revealed> {
+        // A step's maps would need the keys of earlier steps: watch a whole sequence instead.
+        if self.carry.is_some() {
+            return Vec::new();
+        }
         let qkv = cx.input(0).as_slice();
-        self.with_shape(cx.weights, cx.segments, |shape| {
+        self.with_shape(cx.weights, cx.segments, cx.segments.longest(), |shape| {
             let mut maps = Vec::new();
             for (segment, rows) in cx.segments.iter().enumerate().filter(|(_, r)| !r.is_empty()) {
                 for head in 0..self.heads {
@@ -170,7 +241,8 @@ mod tests {
     use crate::{Initial, check_gradients};
 
     fn check(heads: usize, head_width: usize, reach: Reach, bias: &ScoreBias) {
-        let op = Attention { heads, head_width, scale: 0.4, reach, bias: bias.clone() };
+        let (bias, carry) = (bias.clone(), None);
+        let op = Attention { heads, head_width, scale: 0.4, reach, bias, carry };
         let rows = (7, 3 * heads * head_width);
         let check = check_gradients(|_| (), |()| op.clone(), &[rows], &[4, 0, 3], 31);
         assert!(check.worst < 1e-2 && check.checked > 0, "{op:?}: {check:?}");
@@ -190,20 +262,23 @@ mod tests {
 
     #[test]
     fn gradients_of_buckets_agree_with_finite_differences() {
-        let check = check_gradients(
-            |b| b.table("buckets", 8, 2, Initial::Zeros),
-            |table| Attention {
-                heads: 2,
-                head_width: 4,
-                scale: 0.5,
-                reach: Reach::ALL,
-                bias: ScoreBias::Buckets { table: *table, farthest: 16 },
-            },
-            &[(9, 24)],
-            &[5, 4],
-            37,
-        );
-        assert!(check.worst < 1e-2 && check.checked == 9 * 24 + 16, "{check:?}");
+        for (one_sided, reach) in [(false, Reach::ALL), (true, Reach::CAUSAL), (true, Reach::ALL)] {
+            let check = check_gradients(
+                |b| b.table("buckets", 8, 2, Initial::Zeros),
+                |table| Attention {
+                    heads: 2,
+                    head_width: 4,
+                    scale: 0.5,
+                    reach,
+                    bias: ScoreBias::Buckets { table: *table, farthest: 16, one_sided },
+                    carry: None,
+                },
+                &[(9, 24)],
+                &[5, 4],
+                37,
+            );
+            assert!(check.worst < 1e-2 && check.checked == 9 * 24 + 16, "{one_sided} {check:?}");
+        }
     }
 
     #[test]
@@ -213,10 +288,16 @@ mod tests {
         let distances = [0, 1, 7, 8, 11, 12, 15, 16, 22, 23, 31, 32, 45, 46, 63, 64, 90, 91, 127];
         let expected = [0, 1, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15];
         for (distance, expected) in distances.into_iter().zip(expected) {
-            assert_eq!(bucket(-distance, 32, 128), expected, "{distance} behind");
+            assert_eq!(bucket(-distance, 32, 128, false), expected, "{distance} behind");
             let ahead = if distance == 0 { 0 } else { 16 + expected };
-            assert_eq!(bucket(distance, 32, 128), ahead, "{distance} ahead");
+            assert_eq!(bucket(distance, 32, 128, false), ahead, "{distance} ahead");
         }
-        assert_eq!(bucket(-5000, 32, 128), 15);
+        assert_eq!(bucket(-5000, 32, 128, false), 15);
+        // T5Attention._relative_position_bucket of a decoder: all 32 for what is behind.
+        let one_sided = [(0, 0), (1, 1), (15, 15), (16, 16), (18, 16), (19, 17), (127, 31)];
+        for (distance, expected) in one_sided {
+            assert_eq!(bucket(-distance, 32, 128, true), expected, "{distance} behind, one side");
+            assert_eq!(bucket(distance, 32, 128, true), 0, "{distance} ahead, one side");
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! Layer norm: `y = (x - mean) / sqrt(variance + epsilon) * w + b`.
+//! Layer norm: `y = (x - mean) / sqrt(variance + epsilon) * w + b`; where it is not centred, mean is
+//! 0: `y = x / sqrt(mean of x^2 + epsilon) * w + b`.
 //!
-//! Ba, Kiros and Hinton 2016, eq. 4. x, y `[tokens, hidden]`. Backward computes the statistics
+//! Ba, Kiros and Hinton 2016, eq. 4; without the mean: Zhang and Sennrich 2019, eq. 4. x, y `[tokens, hidden]`. Backward computes the statistics
 //! anew from x; nothing is kept. Cost: three passes over rows that stay in the cache.
 
 use contexture_kernels::norm::{Norm, layer_norm, layer_norm_backward};
@@ -16,6 +17,8 @@ pub struct LayerNorm {
     pub bias: Option<Param>,
     /// Added to the variance.
     pub epsilon: f32,
+    /// Whether the mean is taken off.
+    pub centred: bool,
 }
 
 impl LayerNorm {
@@ -24,6 +27,7 @@ impl LayerNorm {
             weight: weights.plain(self.weight),
             bias: self.bias.map(|bias| weights.plain(bias)),
             epsilon: self.epsilon,
+            centred: self.centred,
         }
     }
 }
@@ -68,18 +72,21 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_finite_differences() {
-        for (width, bias) in [(5, true), (19, false), (33, true)] {
+        let widths = [(5, true), (19, false), (33, true)];
+        for (width, bias, centred) in
+            widths.into_iter().flat_map(|(w, b)| [(w, b, true), (w, b, false)])
+        {
             let check = check_gradients(
                 |b| {
                     let weight = b.vector("weight", width, Initial::Ones);
                     (weight, bias.then(|| b.vector("bias", width, Initial::Zeros)))
                 },
-                |(weight, bias)| LayerNorm { weight: *weight, bias: *bias, epsilon: 1e-5 },
+                |(weight, bias)| LayerNorm { weight: *weight, bias: *bias, epsilon: 1e-5, centred },
                 &[(3, width)],
                 &[3],
                 7,
             );
-            assert!(check.worst < 1e-2 && check.checked > 0, "{width}: {check:?}");
+            assert!(check.worst < 1e-2 && check.checked > 0, "{width} {centred}: {check:?}");
         }
     }
 }

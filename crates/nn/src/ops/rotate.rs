@@ -21,12 +21,14 @@ pub struct Rotate {
     pub base: f32,
     /// Pairs are neighbours rather than halves.
     pub interleaved: bool,
+    /// The place of each sequence's first row.
+    pub first: usize,
 }
 
 impl Rotate {
     fn rotation(&self) -> Rotation {
-        let Self { heads, head_width, rotary_width, base, interleaved } = *self;
-        Rotation { heads, head_width, rotary_width, base, interleaved }
+        let Self { heads, head_width, rotary_width, base, interleaved, first } = *self;
+        Rotation { heads, head_width, rotary_width, base, interleaved, first }
     }
 }
 
@@ -63,7 +65,8 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         for (rotary_width, interleaved) in [(6, false), (6, true), (4, false)] {
-            let op = Rotate { heads: 2, head_width: 6, rotary_width, base: 100.0, interleaved };
+            let (heads, head_width, base, first) = (2, 6, 100.0, 3);
+            let op = Rotate { heads, head_width, rotary_width, base, interleaved, first };
             let check = check_gradients(|_| (), |()| op, &[(5, 36)], &[2, 3], 13);
             assert!(check.worst < 1e-2 && check.checked == 180, "{op:?}: {check:?}");
         }
