@@ -196,7 +196,7 @@ fn new_model(sizes: &Value) -> NewModel {
     settings.positions = vec![PositionSettings::Learned { entries, offset: 0, skips: None }];
     let language = Some(LanguageHeadSettings::bert(&settings));
     let (head, classifier, sentence) = (Vec::new(), None, Default::default());
-    NewModel { settings, head, language, classifier, sentence }
+    NewModel { settings, head, language, classifier, decoder: None, sentence }
 }
 
 fn mean(losses: &Node) -> f64 {

@@ -40,6 +40,7 @@ fn example() -> NewModel {
             ModuleSettings::Normalize,
         ],
         classifier: None,
+        decoder: None,
         sentence: SentenceSettings::default(),
     }
 }

@@ -41,6 +41,7 @@ fn new() -> NewModel {
         ],
         settings,
         classifier: None,
+        decoder: None,
         sentence: SentenceSettings::default(),
     }
 }

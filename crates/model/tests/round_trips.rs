@@ -39,6 +39,7 @@ fn new(settings: EncoderSettings) -> NewModel {
             ModuleSettings::Normalize,
         ],
         classifier: None,
+        decoder: None,
         sentence: SentenceSettings { maximum_tokens: Some(10), ..SentenceSettings::default() },
     }
 }
@@ -116,12 +117,12 @@ fn position_variants() -> Vec<(&'static str, Vec<PositionSettings>)> {
     vec![
         ("none", vec![]),
         ("alibi", vec![PositionSettings::Alibi]),
-        ("t5", vec![PositionSettings::Buckets { buckets: 32, farthest: 128 }]),
+        ("t5", vec![PositionSettings::Buckets { buckets: 32, farthest: 128, one_sided: false }]),
         (
             "mpnet",
             vec![
                 PositionSettings::Learned { entries: 14, offset: 2, skips: Some(1) },
-                PositionSettings::Buckets { buckets: 32, farthest: 128 },
+                PositionSettings::Buckets { buckets: 32, farthest: 128, one_sided: false },
             ],
         ),
         ("paper", sinusoidal(Layout::Interleaved, Divisor::Paper, 0)),
@@ -348,7 +349,8 @@ fn settings_that_cannot_work_are_refused_by_name() {
             e.positions = vec![PositionSettings::Formula { source, tolerance }];
         }),
         ("positions.buckets.farthest", &|e| {
-            e.positions = vec![PositionSettings::Buckets { buckets: 32, farthest: 8 }];
+            e.positions =
+                vec![PositionSettings::Buckets { buckets: 32, farthest: 8, one_sided: false }];
         }),
     ];
     for (expected, change) in cases {

@@ -276,6 +276,7 @@ fn positions(
         "relative" => PositionSettings::Buckets {
             buckets: table.buckets.unwrap_or(32),
             farthest: table.farthest.unwrap_or(128),
+            one_sided: m.causal,
         },
         "sinusoidal" => sinusoidal(&table)?,
         "formula" => PositionSettings::Formula {

@@ -37,6 +37,7 @@ fn model(reach: Reach, vocabulary: usize, head: bool) -> Model {
         settings,
         head: Vec::new(),
         classifier: None,
+        decoder: None,
         sentence: SentenceSettings::default(),
     };
     Model::create(&new, 7).unwrap()

@@ -149,7 +149,7 @@ fn position(a: &PositionsArguments) -> Result<Option<PositionSettings>> {
             PositionSettings::Rotary { width, interleaved: false }
         }
         "alibi" => PositionSettings::Alibi,
-        "relative" => PositionSettings::Buckets { buckets: 32, farthest: 128 },
+        "relative" => PositionSettings::Buckets { buckets: 32, farthest: 128, one_sided: false },
         source => PositionSettings::Formula { source: source.into(), tolerance: a.tolerance },
     };
     Ok(Some(position))

@@ -17,6 +17,8 @@ pub struct Batch {
     pub(crate) type_ids: Option<Arc<[u32]>>,
     /// Where each sequence begins.
     pub(crate) segments: Segments,
+    /// The place of each sequence's first token: above 0 where earlier ones are kept.
+    pub(crate) first: usize,
     /// The words' characters, where the encoder reads those.
     pub(crate) spelled: Option<Arc<Spelled>>,
 }
@@ -78,7 +80,7 @@ impl Batch {
             None => None,
             Some(settings) => Some(Arc::new(Spelled::new(settings, characters, &ids, &segments)?)),
         };
-        Ok(Self { ids, type_ids, segments, spelled })
+        Ok(Self { ids, type_ids, segments, first: 0, spelled })
     }
 
     /// Each token's number.
@@ -144,6 +146,7 @@ impl Spelled {
         let framed = Batch {
             ids: numbers.into(),
             type_ids: None,
+            first: 0,
             segments: Segments::from_lengths(segments.iter().map(|range| range.len() + 2)),
             spelled: None,
         };

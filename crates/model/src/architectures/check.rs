@@ -54,6 +54,10 @@ impl EncoderSettings {
             let expected = "a finite number, at least 0";
             return Err(refused("initial_deviation", self.initial_deviation, expected));
         }
+        if self.attention_scale.is_some_and(|scale| !scale.is_finite() || scale <= 0.0) {
+            let found = self.score_scale();
+            return Err(refused("attention_scale", found, "a finite number above 0"));
+        }
         if !self.embedding_scale.is_finite() || self.embedding_scale == 0.0 {
             return Err(refused("embedding_scale", self.embedding_scale, "finite and not 0"));
         }
@@ -94,7 +98,7 @@ impl EncoderSettings {
                     return Err(refused("positions.learned.entries", entries, expected));
                 }
             }
-            PositionSettings::Buckets { buckets, farthest } => {
+            PositionSettings::Buckets { buckets, farthest, .. } => {
                 if *buckets < 4 || !buckets.is_multiple_of(4) || *buckets > 1 << 16 {
                     return Err(refused("positions.buckets.buckets", buckets, "a multiple of 4"));
                 }

@@ -1,33 +1,21 @@
 //! The encoder: embeddings, positions at their doors, layers, and a last norm where there is one.
 
-use contexture_nn::ops::{Add, Concatenate, Gather, LayerMix, Lookup, LstmCarry, Places, Scale};
+use contexture_nn::ops::{Concatenate, Gather, LayerMix, LstmCarry};
 use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
 
+use super::embeddings::Embeddings;
 use super::{Aggregator, Batch, EncoderSettings, TokenInput};
 use crate::ModelError;
-use crate::layers::{Block, Characters, Norm, Recurrent};
-use crate::positions::Position;
+use crate::layers::{Around, Block, Norm, Recurrent};
 
 /// An encoder's declared parameters and settings. It holds no weight: a [`Session`] brings them.
 #[derive(Debug)]
 pub struct Encoder {
     settings: EncoderSettings,
-    words: Words,
-    types: Option<Param>,
-    positions: Vec<Box<dyn Position>>,
-    embedding_norm: Option<Norm>,
+    embeddings: Embeddings,
     layers: Layers,
     final_norm: Option<Norm>,
     mix: Option<LayerMix>,
-}
-
-/// Where a token's first row comes from.
-#[derive(Debug)]
-enum Words {
-    /// A table, by the word's number.
-    Table(Param),
-    /// The word's characters.
-    Spelled(Box<Characters>),
 }
 
 /// What gathers context.
@@ -52,40 +40,16 @@ impl Encoder {
     pub fn declare(settings: &EncoderSettings, b: &mut Builder) -> Result<Self, ModelError> {
         let e = settings;
         e.check()?;
-        let norm = |wanted: bool, width: usize, b: &mut Builder| {
-            wanted.then(|| Norm::declare(width, e.norm_bias, e.epsilon, b))
-        };
-        let table = |name: &str, rows: usize, b: &mut Builder| {
-            b.within(name, |b| {
-                b.table("weight", rows, e.word_width(), Initial::Normal(e.initial_deviation))
-            })
-        };
-        let (words, types, positions, embedding_norm) = b.within("embeddings", |b| {
-            let words = match &e.characters {
-                None => Words::Table(table("words", e.vocabulary, b)),
-                Some(c) => Words::Spelled(Box::new(Characters::declare(e, c, b))),
-            };
-            // A row or two that are added to every token: as bytes they would spare nothing, and
-            // real ones hold one value so large that the rest would lose most of its digits.
-            let types = (e.token_types > 0).then(|| {
-                let initial = Initial::Normal(e.initial_deviation);
-                let width = e.word_width();
-                b.within("types", |b| b.exact_table("weight", e.token_types, width, initial))
-            });
-            let positions: Result<Vec<_>, _> =
-                e.positions.iter().map(|position| position.declare(e, b)).collect();
-            (words, types, positions, norm(e.embedding_norm, e.word_width(), b))
-        });
-        let positions = positions?;
+        let embeddings = Embeddings::declare(e, None, b)?;
         let layers = b.within("layers", |b| match &e.lstm {
             Some(lstm) => Layers::Recurrent(Recurrent::declare(e, lstm, b)),
             None => {
-                let block = |index| b.within(index, |b| Block::declare(e, index, b));
+                let block = |index| b.within(index, |b| Block::declare(e, index, None, b));
                 let layers = if e.aggregator == Aggregator::None { 0 } else { e.layers.len() };
                 Layers::Blocks((0..layers).map(block).collect())
             }
         });
-        let final_norm = norm(e.final_norm, e.hidden, b);
+        let final_norm = e.final_norm.then(|| Norm::declare(e, e.hidden, b));
         let mix = e.mix.then(|| {
             b.within("mix", |b| LayerMix {
                 weights: b.vector("weights", layers.len() + 1, Initial::Zeros),
@@ -93,22 +57,19 @@ impl Encoder {
             })
         });
         let settings = settings.clone();
-        Ok(Self { settings, words, types, positions, embedding_norm, layers, final_norm, mix })
+        Ok(Self { settings, embeddings, layers, final_norm, mix })
     }
 
     /// The same encoder blind to where a token stands: permuting tokens then permutes rows. Made
     /// for that law, not for use.
     pub fn without_positions(mut self) -> Self {
-        self.positions.clear();
+        self.embeddings.forget_positions();
         self
     }
 
     /// The table of words, `[vocabulary, width]`; `None` where words are spelled out.
     pub fn words(&self) -> Option<Param> {
-        match &self.words {
-            Words::Table(table) => Some(*table),
-            Words::Spelled(_) => None,
-        }
+        self.embeddings.words()
     }
 
     /// Whether its output is a learned mix of its layers.
@@ -191,7 +152,7 @@ impl Encoder {
         state: Option<&mut EncoderState>,
         see: &mut dyn FnMut(&mut Session, usize, &Value),
     ) -> Value {
-        let words = self.embed(s, batch);
+        let words = self.embeddings.forward(s, batch);
         let segments = &inner(batch).segments;
         // Rows of all layers are equally wide: the words stand once in each direction.
         let (mut x, mut once) = match self.settings.directions() {
@@ -207,7 +168,8 @@ impl Encoder {
         for index in 0..self.layers.len() {
             x = match &self.layers {
                 Layers::Blocks(blocks) => {
-                    blocks[index].forward(s, &x, &self.positions, inner(batch))
+                    let positions = self.embeddings.positions();
+                    blocks[index].forward(s, &x, positions, inner(batch), Around::default())
                 }
                 Layers::Recurrent(recurrent) => {
                     let below = once.take().unwrap_or_else(|| x.clone());
@@ -229,42 +191,6 @@ impl Encoder {
         }
         last
     }
-
-    fn embed(&self, s: &mut Session, batch: &Batch) -> Value {
-        let mut x = match (&self.words, &batch.spelled) {
-            (Words::Table(table), _) => {
-                let op = Lookup { table: *table, ids: batch.ids.clone() };
-                s.apply(op, &[], &batch.segments)
-            }
-            (Words::Spelled(characters), Some(spelled)) => characters.forward(s, spelled),
-            (Words::Spelled(_), None) => unreachable!("Encoder::batch spells the words out"),
-        };
-        let batch = inner(batch);
-        let segments = &batch.segments;
-        let mut scale = self.settings.embedding_scale;
-        for (rows, first) in self.positions.iter().filter_map(|position| position.fixed_rows()) {
-            x = s.apply(Places { rows, first, scale }, &[&x], segments);
-            scale = 1.0;
-        }
-        if scale != 1.0 {
-            x = s.apply(Scale { factor: scale }, &[&x], segments);
-        }
-        if let Some(table) = self.types {
-            let zeros = || vec![0; batch.ids.len()].into();
-            let ids = batch.type_ids.clone().unwrap_or_else(zeros);
-            let types = s.apply(Lookup { table, ids }, &[], segments);
-            x = s.apply(Add, &[&x, &types], segments);
-        }
-        for position in &self.positions {
-            if let Some(rows) = position.on_input(s, batch) {
-                x = s.apply(Add, &[&x, &rows], segments);
-            }
-        }
-        if let Some(norm) = &self.embedding_norm {
-            x = norm.forward(s, &x, segments);
-        }
-        s.dropout(self.settings.dropout, x, segments)
-    }
 }
 
 impl Layers {
@@ -277,6 +203,6 @@ impl Layers {
 }
 
 /// The sequences as the layers see them: with the encoder's own markers where it adds any.
-fn inner(batch: &Batch) -> &Batch {
+pub(super) fn inner(batch: &Batch) -> &Batch {
     batch.spelled.as_ref().map_or(batch, |spelled| &spelled.framed)
 }

@@ -30,6 +30,13 @@ pub struct EncoderSettings {
     pub epsilon: f32,
     /// Whether norms have a bias.
     pub norm_bias: bool,
+    /// Whether norms take the mean off (Ba et al. 2016); else they divide by the root of the mean
+    /// square only (Zhang and Sennrich 2019).
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub norm_centred: bool,
+    /// What attention's scores are multiplied with; absent: `1 / sqrt(head_width)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention_scale: Option<f32>,
     /// Where the norms stand.
     pub norm: NormPlace,
     /// Whether the first layer's attention input is normed (only where norms come first).
@@ -72,6 +79,10 @@ pub struct EncoderSettings {
     /// al. 2018, eq. 1), and not the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mix: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What gathers a token's context.
@@ -143,6 +154,8 @@ impl EncoderSettings {
             embedding_norm: true,
             epsilon: 1e-12,
             norm_bias: true,
+            norm_centred: true,
+            attention_scale: None,
             norm: NormPlace::After,
             first_attention_norm: true,
             final_norm: false,
@@ -161,6 +174,11 @@ impl EncoderSettings {
             characters: None,
             mix: false,
         }
+    }
+
+    /// What attention's scores are multiplied with.
+    pub fn score_scale(&self) -> f32 {
+        self.attention_scale.unwrap_or_else(|| 1.0 / (self.head_width as f32).sqrt())
     }
 
     /// How many directions a token's row has, side by side: 2 for a recurrent encoder that reads

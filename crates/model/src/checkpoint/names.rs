@@ -52,6 +52,8 @@ const HEADS: &[&str] = &[
     "language.",
 ];
 const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "original_inv_freq"];
+/// Sinusoids, and second copies of words' tables: encoder-decoders have them in some versions.
+const COMPUTED_TABLES: &[&str] = &["embed_positions.weight", "embed_tokens.weight"];
 
 /// What a tensor that no parameter reads may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,9 @@ impl Dialect {
     pub(crate) fn unread(&self, prefix: &str, tensor: &str) -> Unread {
         let last = tensor.rsplit('.').next().unwrap_or(tensor);
         let bare = tensor.strip_prefix(prefix).unwrap_or(tensor);
+        if COMPUTED_TABLES.iter().any(|table| bare.ends_with(table)) {
+            return Unread::Known;
+        }
         if COMPUTED.contains(&last) || HEADS.iter().any(|head| bare.starts_with(head)) {
             return Unread::Known;
         }

@@ -18,6 +18,7 @@ pub(crate) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES, heads: BERT_HEADS }],
     language: Some(heads::bert),
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {

@@ -1,12 +1,12 @@
 //! Contexture's own family: models that no other family describes. Its configuration is an
-//! encoder's settings in full, its tensors have Contexture's own names.
+//! encoder's settings in full, and a decoder's where it has one; its tensors have Contexture's own names.
 
 use contexture_kernels::Activation;
 use serde::Deserialize;
 
 use super::Family;
 use crate::ModelError;
-use crate::architectures::EncoderSettings;
+use crate::architectures::{DecoderSettings, EncoderSettings};
 use crate::checkpoint::Dialect;
 use crate::folder::Config;
 
@@ -18,6 +18,7 @@ pub(crate) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &[""], rows: NAMES, heads: HEADS }],
     language: None,
     classifier: Activation::Tanh,
+    decoder: Some(decoder),
 };
 
 /// The key of the configuration that holds the encoder's settings.
@@ -28,6 +29,15 @@ fn read(config: &Config) -> Result<EncoderSettings, ModelError> {
         return Err(config.missing(&[ENCODER_KEY], "the encoder's settings"));
     };
     EncoderSettings::deserialize(value).map_err(|e| config.wrong(key, &e.to_string(), value))
+}
+
+/// The key of the configuration that holds the decoder's settings, where there is one.
+pub(crate) const DECODER_KEY: &str = "decoder";
+
+fn decoder(config: &Config, _: &EncoderSettings) -> Result<Option<DecoderSettings>, ModelError> {
+    let Some((key, value)) = config.get(&[DECODER_KEY]) else { return Ok(None) };
+    let read = DecoderSettings::deserialize(value);
+    read.map(Some).map_err(|e| config.wrong(key, &e.to_string(), value))
 }
 
 /// Every stem is its own name; listed, so that a tensor without a place is told from a stranger.

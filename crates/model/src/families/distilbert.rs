@@ -18,6 +18,7 @@ pub(super) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &["", "distilbert."], rows: NAMES, heads: HEADS }],
     language: Some(heads::bert),
     classifier: Activation::Relu,
+    decoder: None,
 };
 
 const SIZES: SizeKeys = SizeKeys {

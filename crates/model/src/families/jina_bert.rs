@@ -20,6 +20,7 @@ pub(super) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &["", "bert."], rows: NAMES, heads: BERT_HEADS }],
     language: None,
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {

@@ -17,7 +17,8 @@ mod shared;
 mod table;
 
 pub(crate) use bert::FAMILY as BERT;
-pub(crate) use contexture::{ENCODER_KEY, FAMILY as CONTEXTURE};
+pub(crate) use contexture::{DECODER_KEY, ENCODER_KEY, FAMILY as CONTEXTURE};
 pub(crate) use heads::{HEADS_KEY, Heads, heads};
 pub(crate) use shared::ACTIVATIONS;
+pub(crate) use table::decoder;
 pub use table::{FAMILIES, Family, read};

@@ -22,6 +22,7 @@ pub(super) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &["", "model."], rows: NAMES, heads: HEADS }],
     language: Some(heads::modernbert),
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 const GLOBAL_BASE: f64 = 160_000.0;

@@ -19,6 +19,7 @@ pub(super) static FAMILY: Family = Family {
     dialects: &[Dialect { prefixes: &["", "mpnet."], rows: NAMES, heads: HEADS }],
     language: Some(heads::roberta),
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 /// In the reference's code, not in its configuration.
@@ -31,7 +32,8 @@ fn read(config: &Config) -> Result<EncoderSettings, ModelError> {
     let (places, maximum) = after_padding(config, PADDING)?;
     // The reference computes 32 buckets whatever the configuration says.
     config.number(&["relative_attention_num_buckets"], 32.0..=32.0, 32.0)?;
-    let buckets = PositionSettings::Buckets { buckets: BUCKETS, farthest: FARTHEST };
+    let buckets =
+        PositionSettings::Buckets { buckets: BUCKETS, farthest: FARTHEST, one_sided: false };
     Ok(EncoderSettings {
         epsilon: epsilon(config, &["layer_norm_eps"], 1e-12)?,
         activation: activation(config, &["hidden_act"])?,

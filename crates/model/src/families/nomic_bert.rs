@@ -25,6 +25,7 @@ pub(super) static FAMILY: Family = Family {
     ],
     language: None,
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 const LEGACY_SIZES: SizeKeys =

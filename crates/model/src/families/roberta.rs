@@ -26,6 +26,7 @@ pub(super) static FAMILY: Family = Family {
     }],
     language: Some(heads::roberta),
     classifier: Activation::Tanh,
+    decoder: None,
 };
 
 fn read(config: &Config) -> Result<EncoderSettings, ModelError> {

@@ -7,7 +7,7 @@ use contexture_kernels::Activation;
 use super::heads::Language;
 use super::{bert, contexture, distilbert, jina_bert, modernbert, mpnet, nomic_bert, roberta};
 use crate::ModelError;
-use crate::architectures::EncoderSettings;
+use crate::architectures::{DecoderSettings, EncoderSettings};
 use crate::checkpoint::Dialect;
 use crate::folder::Config;
 
@@ -27,7 +27,13 @@ pub struct Family {
     pub(super) language: Option<Language>,
     /// The activation of its classifier of texts.
     pub(super) classifier: Activation,
+    /// The decoder beside the encoder, where its configuration may describe one.
+    pub(super) decoder: Option<Decoding>,
 }
+
+/// The decoder that a configuration describes beside this encoder.
+pub(super) type Decoding =
+    fn(&Config, &EncoderSettings) -> Result<Option<DecoderSettings>, ModelError>;
 
 /// All families.
 pub static FAMILIES: [&Family; 8] = [
@@ -50,6 +56,18 @@ pub fn read(config: &Config) -> Result<(&'static Family, EncoderSettings), Model
     match family {
         Some(family) => Ok((family, (family.read)(config)?)),
         None => Err(config.unsupported("model_type", format!("\"{kind}\""), supported())),
+    }
+}
+
+/// The decoder that a configuration describes; `None` where there is an encoder only.
+pub(crate) fn decoder(
+    family: &Family,
+    config: &Config,
+    e: &EncoderSettings,
+) -> Result<Option<DecoderSettings>, ModelError> {
+    match family.decoder {
+        Some(read) => read(config, e),
+        None => Ok(None),
     }
 }
 

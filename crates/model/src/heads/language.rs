@@ -135,7 +135,7 @@ impl LanguageHead {
                     let LanguageHeadSettings { dense_bias, activation, .. } = *settings;
                     linear(width, inputs, dense_bias, activation, deviation, b)
                 });
-                (dense, Norm::declare(width, settings.norm_bias, settings.epsilon, b))
+                (dense, Norm::centred(width, settings.norm_bias, settings.epsilon, b))
             });
             let bias = |b: &mut Builder| {
                 settings.bias.then(|| b.vector("bias", e.vocabulary, Initial::Zeros))

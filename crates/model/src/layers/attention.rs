@@ -5,11 +5,12 @@
 //! y         = r + (softmax(q k^T / sqrt(head_width) + bias) v) W_o^T + b_o
 //! ```
 //!
-//! x and r are `[tokens, hidden]`; r is what the layer adds to (x itself where norms come after).
+//! x and r are `[tokens, hidden]`; r is what the layer adds to (x itself where norms come after). The
+//! scale of scores is a setting.
 
 use contexture_kernels::Activation;
-use contexture_nn::ops::{Add, Attention, Linear, ScoreBias};
-use contexture_nn::{Builder, Session, Value};
+use contexture_nn::ops::{Add, Attention, AttentionCarry, Linear, ScoreBias};
+use contexture_nn::{Builder, Segments, Session, Value};
 
 use super::{linear, residual_deviation};
 use crate::architectures::{Batch, EncoderSettings, LayerSettings};
@@ -21,6 +22,7 @@ pub(crate) struct SelfAttention {
     output: Linear,
     heads: Heads,
     layer: LayerSettings,
+    scale: f32,
     dropout: f32,
 }
 
@@ -37,17 +39,19 @@ impl SelfAttention {
             }),
             heads: Heads { heads: e.heads, width: e.head_width, rotary_base: layer.rotary_base },
             layer,
+            scale: e.score_scale(),
             dropout: e.dropout,
         }
     }
 
+    /// With `carry`, the rows follow those of earlier steps.
     pub(crate) fn forward(
         &self,
         s: &mut Session,
         x: &Value,
         residual: &Value,
         positions: &[Box<dyn Position>],
-        batch: &Batch,
+        (batch, carry): (&Batch, Option<&AttentionCarry>),
     ) -> Value {
         let mut qkv = s.apply(self.qkv, &[x], &batch.segments);
         let mut bias = ScoreBias::None;
@@ -61,17 +65,30 @@ impl SelfAttention {
         let attention = Attention {
             heads: self.heads.heads,
             head_width: self.heads.width,
-            scale: 1.0 / (self.heads.width as f32).sqrt(),
+            scale: self.scale,
             reach: self.layer.reach,
             bias,
+            carry: carry.cloned(),
         };
         let mixed = s.apply(attention, &[&qkv], &batch.segments);
         drop(qkv);
-        if !s.drops(self.dropout) {
-            return s.apply(self.output, &[&mixed, residual], &batch.segments);
-        }
-        let y = s.apply(self.output, &[&mixed], &batch.segments);
-        let y = s.dropout(self.dropout, y, &batch.segments);
-        s.apply(Add, &[&y, residual], &batch.segments)
+        close(s, self.output, &mixed, residual, self.dropout, &batch.segments)
     }
+}
+
+/// The map that ends an attention, dropout and the residual sum, fused where nothing is dropped.
+pub(super) fn close(
+    s: &mut Session,
+    output: Linear,
+    mixed: &Value,
+    residual: &Value,
+    dropout: f32,
+    segments: &Segments,
+) -> Value {
+    if !s.drops(dropout) {
+        return s.apply(output, &[mixed, residual], segments);
+    }
+    let y = s.apply(output, &[mixed], segments);
+    let y = s.dropout(dropout, y, segments);
+    s.apply(Add, &[&y, residual], segments)
 }

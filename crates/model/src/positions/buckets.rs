@@ -1,5 +1,6 @@
 //! Relative buckets (Raffel et al. 2020, section 2.1; Song et al. 2020): the scores of head h gain
-//! `table[bucket(j - i), h]`, one table `[buckets, heads]` for all layers. The op knows the buckets.
+//! `table[bucket(j - i), h]`, one table `[buckets, heads]` for all layers; one-sided, as in a decoder, all
+//! buckets are for what is behind. The op knows the buckets.
 
 use contexture_nn::ops::ScoreBias;
 use contexture_nn::{Builder, Initial, Param};
@@ -10,23 +11,24 @@ use super::Position;
 pub(crate) struct Buckets {
     table: Param,
     farthest: usize,
+    one_sided: bool,
 }
 
 impl Buckets {
     pub(crate) fn declare(
-        buckets: usize,
-        farthest: usize,
+        (buckets, farthest, one_sided): (usize, usize, bool),
         heads: usize,
         initial: Initial,
         b: &mut Builder,
     ) -> Self {
         let table = b.within("buckets", |b| b.exact_table("weight", buckets, heads, initial));
-        Self { table, farthest }
+        Self { table, farthest, one_sided }
     }
 }
 
 impl Position for Buckets {
     fn on_scores(&self) -> ScoreBias {
-        ScoreBias::Buckets { table: self.table, farthest: self.farthest }
+        let Self { table, farthest, one_sided } = *self;
+        ScoreBias::Buckets { table, farthest, one_sided }
     }
 }

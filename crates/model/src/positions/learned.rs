@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use contexture_nn::ops::Lookup;
-use contexture_nn::{Builder, Initial, Param, Segments, Session, Value};
+use contexture_nn::{Builder, Initial, Param, Session, Value};
 
 use super::Position;
 use crate::architectures::Batch;
@@ -40,18 +40,18 @@ impl Learned {
 
 impl Position for Learned {
     fn on_input(&self, s: &mut Session, batch: &Batch) -> Option<Value> {
-        let ids = places(&batch.ids, &batch.segments, self.offset, self.skips);
+        let ids = places(batch, self.offset, self.skips);
         Some(s.apply(Lookup { table: self.table, ids }, &[], &batch.segments))
     }
 }
 
 /// Each token's row of the table.
-fn places(ids: &[u32], segments: &Segments, offset: usize, skips: Option<u32>) -> Arc<[u32]> {
+fn places(batch: &Batch, offset: usize, skips: Option<u32>) -> Arc<[u32]> {
     let offset = offset as u32;
-    let mut places = Vec::with_capacity(ids.len());
-    for range in segments.iter() {
-        let mut next = offset;
-        for id in &ids[range] {
+    let mut places = Vec::with_capacity(batch.ids.len());
+    for range in batch.segments.iter() {
+        let mut next = offset + batch.first as u32;
+        for id in &batch.ids[range] {
             if skips == Some(*id) {
                 places.push(offset.saturating_sub(1));
             } else {
@@ -65,12 +65,21 @@ fn places(ids: &[u32], segments: &Segments, offset: usize, skips: Option<u32>) -
 
 #[cfg(test)]
 mod tests {
+    use contexture_nn::Segments;
+
     use super::*;
 
     #[test]
     fn places_begin_anew_in_each_sequence() {
-        let segments = Segments::from_lengths([3, 0, 2]);
-        assert_eq!(*places(&[7, 1, 7, 1, 1], &segments, 0, None), [0, 1, 2, 0, 1]);
-        assert_eq!(*places(&[7, 1, 7, 1, 7], &segments, 2, Some(1)), [2, 1, 3, 1, 2]);
+        let batch = |ids: [u32; 5], first| Batch {
+            ids: Arc::from(ids),
+            type_ids: None,
+            segments: Segments::from_lengths([3, 0, 2]),
+            first,
+            spelled: None,
+        };
+        assert_eq!(*places(&batch([7, 1, 7, 1, 1], 0), 0, None), [0, 1, 2, 0, 1]);
+        assert_eq!(*places(&batch([7, 1, 7, 1, 7], 0), 2, Some(1)), [2, 1, 3, 1, 2]);
+        assert_eq!(*places(&batch([7, 1, 7, 1, 7], 4), 2, None), [6, 7, 8, 6, 7]);
     }
 }

@@ -236,8 +236,9 @@ fn bias(r: &ReportSettings) -> Option<Bias> {
             let row = |slope: f32| distances.iter().map(|d| -slope * d.abs() as f32).collect();
             (false, slopes(r.heads).into_iter().map(row).collect(), None)
         }
-        Some(PositionSettings::Buckets { buckets, farthest }) => {
-            let number = |distance: &i64| bucket(*distance as isize, *buckets, *farthest);
+        Some(PositionSettings::Buckets { buckets, farthest, one_sided }) => {
+            let number =
+                |distance: &i64| bucket(*distance as isize, *buckets, *farthest, *one_sided);
             let numbers: Vec<usize> = distances.iter().map(number).collect();
             let values = r.values.clone().unwrap_or_else(|| fresh_values(*buckets, r.heads));
             let row = |head| numbers.iter().map(|b| values[b * r.heads + head]).collect();
@@ -359,7 +360,7 @@ mod tests {
         assert_eq!(bias.by_head[0], [-2.0, -1.5, -1.0, -0.5, 0.0, -0.5, -1.0, -1.5, -2.0]);
         assert!(found.coincide.is_none() && found.verdict.contains("not tell absolute places"));
 
-        let t5 = Some(PositionSettings::Buckets { buckets: 32, farthest: 128 });
+        let t5 = Some(PositionSettings::Buckets { buckets: 32, farthest: 128, one_sided: false });
         let mut asked = settings(t5, 64, 200);
         let bias = report(&asked).unwrap().bias.unwrap();
         let buckets = bias.buckets.unwrap();

@@ -21,6 +21,7 @@ impl Position for Rotary {
             rotary_width: self.width,
             base: heads.rotary_base,
             interleaved: self.interleaved,
+            first: batch.first,
         };
         s.apply(op, &[&qkv], &batch.segments)
     }

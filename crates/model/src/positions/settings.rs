@@ -35,6 +35,9 @@ pub enum PositionSettings {
         buckets: usize,
         /// Distances from here on share the last bucket.
         farthest: usize,
+        /// Whether all buckets are for keys to the left: those to the right share the first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        one_sided: bool,
     },
     /// Queries and keys turned by an angle that grows with the place.
     Rotary {
@@ -76,8 +79,9 @@ impl PositionSettings {
             Self::Learned { entries, offset, skips } => {
                 Box::new(Learned::declare(*entries, *offset, *skips, e.word_width(), initial, b))
             }
-            Self::Buckets { buckets, farthest } => {
-                Box::new(Buckets::declare(*buckets, *farthest, e.heads, initial, b))
+            Self::Buckets { buckets, farthest, one_sided } => {
+                let distances = (*buckets, *farthest, *one_sided);
+                Box::new(Buckets::declare(distances, e.heads, initial, b))
             }
             Self::Rotary { width, interleaved } => {
                 Box::new(Rotary { width: *width, interleaved: *interleaved })

@@ -7,7 +7,7 @@ use contexture_kernels::Activation;
 use contexture_nn::Weights;
 use contexture_nn::ops::Pooling;
 
-use super::info::ModelInfo;
+use super::info::{ModelInfo, architecture};
 use super::model::{Model, Parts};
 use super::options::NewModel;
 use super::plan::Spelling;
@@ -30,7 +30,13 @@ impl Model {
         }
         let modules = modules(&new.head)?;
         let head = HeadSettings { modules, pooling_assumed: false };
-        let parts = Parts::declare(&new.settings, head, &heads, Path::new("the new model"))?;
+        let parts = Parts::declare(
+            &new.settings,
+            head,
+            &heads,
+            new.decoder.as_ref().map(|decoder| (decoder, false)),
+            Path::new("the new model"),
+        )?;
         let weights = Weights::initial(parts.declaration, seed);
         let bert = bert_shaped(new);
         let family = if bert { &families::BERT } else { &families::CONTEXTURE };
@@ -43,6 +49,7 @@ impl Model {
             head: parts.head,
             language: parts.language,
             classifier: parts.classifier,
+            decoder: parts.decoder,
             weights: Arc::new(weights),
             sentence: new.sentence.clone(),
             source: None,
@@ -123,14 +130,15 @@ fn bert_shaped(new: &NewModel) -> bool {
     let bert = LanguageHeadSettings::bert(e);
     let language = new.language.as_ref().is_none_or(|language| *language == bert);
     let whole = e.head_width * e.heads == e.hidden;
-    learned && plain == *e && whole && layers && named && language && e.token_types > 0
+    let decodes = new.decoder.is_some();
+    !decodes && learned && plain == *e && whole && layers && named && language && e.token_types > 0
 }
 
 fn describe(new: &NewModel, family: &'static str, w: &Weights, dimensions: usize) -> ModelInfo {
     let e = &new.settings;
     ModelInfo {
         folder: PathBuf::new(),
-        architecture: "encoder",
+        architecture: architecture(new.decoder.as_ref()),
         family,
         positions: e.positions.iter().map(|p| p.name()).collect(),
         hidden: e.hidden,
@@ -140,6 +148,7 @@ fn describe(new: &NewModel, family: &'static str, w: &Weights, dimensions: usize
         lstm: e.lstm.clone(),
         characters: e.characters.clone(),
         mix: e.mix,
+        decoder: new.decoder.clone(),
         vocabulary: e.vocabulary,
         dimensions,
         head: new.head.iter().map(ToString::to_string).collect(),

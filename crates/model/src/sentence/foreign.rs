@@ -37,7 +37,7 @@ impl Model {
             ));
         }
         let (heads, begin) = wanted(Heads::default(), options.add_heads.as_ref(), &settings)?;
-        let parts = Parts::declare(&settings, modules.head.clone(), &heads, &listed)?;
+        let parts = Parts::declare(&settings, modules.head.clone(), &heads, None, &listed)?;
         let file = files.arrays(folder)?;
         let is_fresh = |name: &str| {
             begin.0 && name.starts_with("language.") || begin.1 && name.starts_with("classifier.")
@@ -78,6 +78,7 @@ impl Model {
             lstm: e.lstm.clone(),
             characters: e.characters.clone(),
             mix: e.mix,
+            decoder: None,
             vocabulary: e.vocabulary,
             dimensions: parts.head.dimensions(),
             head: parts.head.settings().modules.iter().map(ToString::to_string).collect(),
@@ -98,6 +99,7 @@ impl Model {
             head: parts.head,
             language: parts.language,
             classifier: parts.classifier,
+            decoder: None,
             weights: Arc::new(weights),
             sentence: modules.sentence,
             info,

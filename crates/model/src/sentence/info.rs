@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::architectures::{CharacterSettings, Directions, LstmSettings};
+use crate::architectures::{CharacterSettings, DecoderSettings, Directions, LstmSettings};
 use crate::folder::SentenceSettings;
 
 /// A model's description, for `contexture info` and for records of runs.
@@ -34,6 +34,9 @@ pub struct ModelInfo {
     pub characters: Option<CharacterSettings>,
     /// Whether its output is a learned mix of its layers.
     pub mix: bool,
+    /// The decoder beside it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderSettings>,
     /// Entries of the word table.
     pub vocabulary: usize,
     /// Width of a sentence's vector.
@@ -96,11 +99,23 @@ impl ModelInfo {
                 size += &format!(", beside a table of {entries} words of width {width}");
             }
         }
+        if let Some(decoder) = &self.decoder {
+            let d = &decoder.layers;
+            size += &format!("; decoder: {} layers, hidden {}", d.layers.len(), d.hidden);
+            if d.lstm.is_some() {
+                size += ", LSTM";
+            }
+        }
         if self.mix {
             size += "; output: a learned mix of the layers";
         }
         size
     }
+}
+
+/// What kind of model it is.
+pub(super) fn architecture(decoder: Option<&DecoderSettings>) -> &'static str {
+    if decoder.is_some() { "encoder-decoder" } else { "encoder" }
 }
 
 /// The `license:` line of a model card's front matter.

@@ -8,12 +8,12 @@ use contexture_nn::ops::Pooling;
 use contexture_nn::{Builder, Declaration, Segments, Session, Value, Weights};
 
 use super::head::Head;
-use super::info::{ModelInfo, licence};
+use super::info::{ModelInfo, architecture, licence};
 use super::options::{AddHeads, OpenOptions};
 use super::plan::{Plan, Spelling};
 use super::quantise;
 use crate::ModelError;
-use crate::architectures::{Batch, Encoder, EncoderSettings, TokenInput};
+use crate::architectures::{Batch, Decoder, DecoderSettings, Encoder, EncoderSettings, TokenInput};
 use crate::checkpoint::files::{self, Tensors};
 use crate::checkpoint::load::Form;
 use crate::families::{self, Family, Heads};
@@ -28,6 +28,7 @@ pub struct Model {
     pub(super) head: Head,
     pub(super) language: Option<LanguageHead>,
     pub(super) classifier: Option<Classifier>,
+    pub(super) decoder: Option<Decoder>,
     pub(super) weights: Arc<Weights>,
     pub(super) sentence: SentenceSettings,
     pub(super) info: ModelInfo,
@@ -72,10 +73,16 @@ impl Model {
             true => families::heads(family, &config, &settings, spelling.prefix, &tensors)?,
             false => Heads::default(),
         };
+        let described = families::decoder(family, &config, &settings)?.map(|mut decoder| {
+            decoder.layers.dropout = options.dropout;
+            decoder
+        });
+        let decoder = described.as_ref().filter(|_| heads && !options.without_heads);
+        let decoder = decoder.map(|decoder| (decoder, options.pack));
         let seed = options.add_heads.as_ref().map_or(0, |add| add.seed);
         let (heads, fresh) = wanted(stored, options.add_heads.as_ref(), &settings)?;
         let listed = folder.shown("modules.json");
-        let parts = Parts::declare(&settings, modules.head.clone(), &heads, &listed)?;
+        let parts = Parts::declare(&settings, modules.head.clone(), &heads, decoder, &listed)?;
         let fresh = |name: &str| {
             fresh.0 && name.starts_with("language.") || fresh.1 && name.starts_with("classifier.")
         };
@@ -87,8 +94,17 @@ impl Model {
         let weights = Weights::new(parts.declaration, stored);
         let weights = quantise::finish(weights, form, &parts.encoder, &parts.head, threads)?;
         let weights = Arc::new(weights);
-        let info =
-            describe(&folder, family, &settings, &parts.head, &modules, &config, &plan, &weights);
+        let info = describe(
+            &folder,
+            family,
+            &settings,
+            described,
+            &parts.head,
+            &modules,
+            &config,
+            &plan,
+            &weights,
+        );
         let blind = options.without_positions;
         let encoder = if blind { parts.encoder.without_positions() } else { parts.encoder };
         Ok(Self {
@@ -96,6 +112,7 @@ impl Model {
             head: parts.head,
             language: parts.language,
             classifier: parts.classifier,
+            decoder: parts.decoder,
             weights,
             sentence: modules.sentence,
             info,
@@ -123,6 +140,11 @@ impl Model {
     /// The head that scores classes, where the model has one; see [`OpenOptions::heads`].
     pub fn classifier(&self) -> Option<&Classifier> {
         self.classifier.as_ref()
+    }
+
+    /// The decoder, where the model has one; see [`OpenOptions::heads`].
+    pub fn decoder(&self) -> Option<&Decoder> {
+        self.decoder.as_ref()
     }
 
     /// The weights, for sessions.
@@ -237,6 +259,7 @@ pub(super) struct Parts {
     pub(super) head: Head,
     pub(super) language: Option<LanguageHead>,
     pub(super) classifier: Option<Classifier>,
+    pub(super) decoder: Option<Decoder>,
     pub(super) declaration: Declaration,
 }
 
@@ -245,6 +268,7 @@ impl Parts {
         settings: &EncoderSettings,
         head: HeadSettings,
         heads: &Heads,
+        decoder: Option<(&DecoderSettings, bool)>,
         listed: &Path,
     ) -> Result<Self, ModelError> {
         let mut b = Builder::new();
@@ -255,7 +279,9 @@ impl Parts {
             heads.language.as_ref().map(|head| LanguageHead::declare(head, &encoder, &mut b));
         let classifier =
             heads.classifier.as_ref().map(|head| Classifier::declare(head, settings, &mut b));
-        Ok(Self { encoder, head, language, classifier, declaration: b.finish() })
+        let decoder = decoder.map(|(d, packed)| Decoder::declare(d, &encoder, packed, &mut b));
+        let decoder = decoder.transpose()?;
+        Ok(Self { encoder, head, language, classifier, decoder, declaration: b.finish() })
     }
 }
 
@@ -303,6 +329,7 @@ fn describe(
     folder: &Folder,
     family: &Family,
     e: &EncoderSettings,
+    decoder: Option<DecoderSettings>,
     head: &Head,
     modules: &Modules,
     config: &Config,
@@ -317,7 +344,7 @@ fn describe(
         plan.tensors.places.values().map(|p| format!("{:?}", p.entry.dtype)).collect();
     ModelInfo {
         folder: folder.path().into(),
-        architecture: "encoder",
+        architecture: architecture(decoder.as_ref()),
         family: family.name,
         positions: e.positions.iter().map(|p| p.name()).collect(),
         hidden: e.hidden,
@@ -327,6 +354,7 @@ fn describe(
         lstm: e.lstm.clone(),
         characters: e.characters.clone(),
         mix: e.mix,
+        decoder,
         vocabulary: e.vocabulary,
         dimensions: head.dimensions(),
         head: head.settings().modules.iter().map(ToString::to_string).collect(),

@@ -3,7 +3,7 @@
 use contexture_nn::ops::Pooling;
 use serde::{Deserialize, Serialize};
 
-use crate::architectures::EncoderSettings;
+use crate::architectures::{DecoderSettings, EncoderSettings};
 use crate::folder::{ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, LanguageHeadSettings};
 
@@ -44,7 +44,8 @@ pub struct OpenOptions {
     /// Whether the encoder is blind to where tokens stand: for the law that permuting tokens then
     /// permutes rows.
     pub without_positions: bool,
-    /// Whether heads of other tasks (language, classifier) are read where the checkpoint has them.
+    /// Whether heads of other tasks (language, classifier, a decoder) are read where the checkpoint
+    /// has them.
     /// They are read in any case where matrices stay plain.
     pub heads: bool,
     /// Whether they are left alone even where matrices stay plain: for whoever writes a model anew
@@ -107,6 +108,9 @@ pub struct NewModel {
     pub language: Option<LanguageHeadSettings>,
     /// The head that scores classes, where there is to be one.
     pub classifier: Option<ClassifierSettings>,
+    /// The decoder, where it is to tell a text's counterpart.
+    #[serde(default)]
+    pub decoder: Option<DecoderSettings>,
     /// Lengths, prompts and the like.
     pub sentence: SentenceSettings,
 }

@@ -79,12 +79,21 @@ impl Plan {
                 Some((_, tensors)) => {
                     Some(load::plan(declared, &DENSE, "", tensors, &mut BTreeSet::new())?)
                 }
-                None => Some(load::plan(declared, dialect, prefix, &tensors, &mut read)?),
+                None => {
+                    let tied = tied(declared, declaration, spelling, &tensors);
+                    let source = tied.as_ref().unwrap_or(declared);
+                    Some(load::plan(source, dialect, prefix, &tensors, &mut read)?)
+                }
             });
         }
         let (mut ignored, mut unknown, mut misfits) = (Vec::new(), Vec::new(), Vec::new());
+        let decodes = declaration.params.iter().any(|d| d.name.starts_with("decoder."));
         for (name, kind) in names::unread(dialect, prefix, &tensors, &read) {
+            let layer = ["decoder.layers.", "decoder.block."]
+                .iter()
+                .any(|layers| name.strip_prefix(prefix).unwrap_or(&name).starts_with(layers));
             match kind {
+                Unread::Known if decodes && layer => misfits.push(name),
                 Unread::Known => ignored.push(name),
                 Unread::Unknown => unknown.push(name),
                 Unread::Encoder => misfits.push(name),
@@ -130,6 +139,27 @@ impl Plan {
         }
         Ok(stored)
     }
+}
+
+/// The words' table in place of what scores words, where that is tied and the file does not hold it
+/// twice.
+fn tied(
+    declared: &Declared,
+    declaration: &Declaration,
+    Spelling { dialect, prefix }: Spelling,
+    tensors: &Tensors,
+) -> Option<Declared> {
+    let missing = |d: &Declared| {
+        let pieces = names::pieces_of(dialect, prefix, d);
+        pieces.iter().any(|piece| names::stored_name(tensors, &piece.name).is_none())
+    };
+    if declared.name != "decoder.output.weight" || !missing(declared) {
+        return None;
+    }
+    let table = |name: &str| declaration.params.iter().find(|d| d.name == name);
+    let words = ["decoder.embeddings.words.weight", "embeddings.words.weight"];
+    let name = words.into_iter().filter_map(table).map(|d| d.name.clone()).next()?;
+    Some(Declared { name, ..declared.clone() })
 }
 
 /// Values that are in memory, as `form` holds them.

@@ -52,6 +52,7 @@ impl Model {
                 head: self.head.settings().modules.clone(),
                 language: None,
                 classifier: None,
+                decoder: None,
                 sentence: self.sentence.clone(),
             },
             0,

@@ -12,7 +12,9 @@ use super::quantise;
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::write::{self, WeightFormat};
-use crate::families::{ACTIVATIONS, CONTEXTURE, ENCODER_KEY, HEADS_KEY, Heads, foreign};
+use crate::families::{
+    ACTIVATIONS, CONTEXTURE, DECODER_KEY, ENCODER_KEY, HEADS_KEY, Heads, foreign,
+};
 use crate::folder::modules::{MODES, SWITCHES};
 use crate::folder::{Folder, ModuleSettings, SentenceSettings};
 use crate::heads::{ClassifierSettings, Level};
@@ -130,10 +132,13 @@ impl Model {
     fn write_settings(&self, folder: &Path) -> Result<(), ModelError> {
         let e = self.encoder.settings();
         let mut config = if self.family.name == CONTEXTURE.name {
-            Map::from_iter([
+            let decoder = self.decoder.as_ref().map(|decoder| tidy(json!(decoder.settings())));
+            let decoder = decoder.map(|decoder| (DECODER_KEY.to_string(), decoder));
+            let always = [
                 ("model_type".to_string(), json!("contexture")),
                 (ENCODER_KEY.to_string(), tidy(json!(e))),
-            ])
+            ];
+            always.into_iter().chain(decoder).collect()
         } else {
             let mut config = bert_config(e);
             let class = self.class("Bert").unwrap_or("BertModel".into());

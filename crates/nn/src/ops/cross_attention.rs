@@ -22,7 +22,7 @@ pub enum Attended {
     /// The second input: rows of keys and values, in these sequences.
     Rows(Segments),
     /// What was packed before, one entry a sequence; for inference only.
-    Kept(Arc<[KeysValues]>),
+    Kept(Arc<[Arc<KeysValues>]>),
 }
 
 /// Attention to another text. Inputs: q, and kv where those are rows.
@@ -51,7 +51,7 @@ impl CrossAttention {
     }
 
     /// Packs keys and values `[keys, 2 * hidden]` of sequences, for forwards to come.
-    pub fn keep(&self, rows: &Rows, keys: &Segments) -> Arc<[KeysValues]> {
+    pub fn keep(&self, rows: &Rows, keys: &Segments) -> Arc<[Arc<KeysValues>]> {
         let hidden = self.heads * self.head_width;
         let kept = keys.iter().map(|range| {
             let mut kept = KeysValues::new(self.heads, self.head_width);
@@ -59,7 +59,7 @@ impl CrossAttention {
             if let Some(values) = from.get(hidden..) {
                 kept.extend(from, values, 2 * hidden, range.len());
             }
-            kept
+            Arc::new(kept)
         });
         kept.collect()
     }

@@ -79,6 +79,21 @@ impl LstmCarry {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = states;
     }
 
+    /// Lets sequence i go on from the state of sequence `parents[i]`.
+    pub fn follow(&self, parents: &[usize]) {
+        let chosen = |rows: &Rows| {
+            let rows_of = parents.iter().flat_map(|parent| rows.row(*parent)).copied();
+            let mut chosen = Rows::zeros(parents.len(), rows.width());
+            chosen.as_mut_slice().iter_mut().zip(rows_of).for_each(|(to, from)| *to = from);
+            chosen
+        };
+        let states = self.states();
+        let following = states
+            .iter()
+            .map(|state| LstmState { hidden: chosen(&state.hidden), cell: chosen(&state.cell) });
+        self.set(following.collect());
+    }
+
     /// Lets the next forward begin with zeros.
     pub fn clear(&self) {
         self.set(Vec::new());

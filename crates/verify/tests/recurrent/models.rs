@@ -67,7 +67,10 @@ fn kind(name: &'static str, change: impl Fn(&mut EncoderSettings, &mut LstmSetti
         }
     });
     let (head, classifier, sentence) = (Vec::new(), None, Default::default());
-    Kind { name, new: NewModel { settings: e, head, language, classifier, sentence } }
+    Kind {
+        name,
+        new: NewModel { settings: e, head, language, classifier, decoder: None, sentence },
+    }
 }
 
 fn apart(lstm: &mut LstmSettings) {

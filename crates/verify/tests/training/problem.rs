@@ -126,7 +126,7 @@ fn new_model(s: &Settings) -> NewModel {
     let bert = LanguageHeadSettings::bert(&e);
     let language = LanguageHeadSettings { activation: Activation::Gelu, tied: s.tied, ..bert };
     let (head, classifier, sentence) = (Vec::new(), None, Default::default());
-    NewModel { settings: e, head, language: Some(language), classifier, sentence }
+    NewModel { settings: e, head, language: Some(language), classifier, decoder: None, sentence }
 }
 
 fn position(s: &Settings) -> Option<PositionSettings> {
@@ -137,7 +137,7 @@ fn position(s: &Settings) -> Option<PositionSettings> {
             PositionSettings::Rotary { width: s.hidden / s.heads, interleaved: s.interleaved }
         }
         "alibi" => PositionSettings::Alibi,
-        "relative" => PositionSettings::Buckets { buckets: 32, farthest: 128 },
+        "relative" => PositionSettings::Buckets { buckets: 32, farthest: 128, one_sided: false },
         "sinusoidal" => {
             let (layout, divisor) = (Layout::Interleaved, Divisor::Paper);
             PositionSettings::Sinusoidal { layout, divisor, offset: 0 }

@@ -98,7 +98,7 @@ fn new_model(s: &Settings) -> NewModel {
     };
     assert_eq!((language.tied, language.transform), (s.tied, s.transform));
     let (head, classifier, sentence) = (Vec::new(), None, Default::default());
-    NewModel { settings: e, head, language: Some(language), classifier, sentence }
+    NewModel { settings: e, head, language: Some(language), classifier, decoder: None, sentence }
 }
 
 /// The mean loss over all that is told, and its gradients added to `gradients`.
