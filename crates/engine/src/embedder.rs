@@ -172,6 +172,17 @@ impl Embedder {
         open_tokenizer(folder)
     }
 
+    /// The tokenizer of a translation's target, where the folder has one besides the source's.
+    ///
+    /// # Errors
+    /// As [`Embedder::open_tokenizer`].
+    pub fn open_target_tokenizer(folder: &Folder) -> Result<Option<Tokenizer>, EngineError> {
+        match folder.holds("target/tokenizer.json")? {
+            true => open_tokenizer(&folder.within("target")?).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Sentence vectors of `texts`, in their order, as the model's folder says.
     ///
     /// # Errors

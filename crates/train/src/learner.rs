@@ -8,8 +8,8 @@ use contexture_engine::{Embedder, Folder};
 use contexture_hub as hub;
 use contexture_kernels::{Activation, Pool, Reach};
 use contexture_model::architectures::{
-    Aggregator as Gathers, CharacterSettings, Directions, EncoderSettings, LstmSettings, NormPlace,
-    Sizes,
+    Aggregator as Gathers, CharacterSettings, DecoderSettings, Directions, EncoderSettings,
+    LstmSettings, NormPlace, Sizes,
 };
 use contexture_model::folder::{ModuleSettings, SentenceSettings};
 use contexture_model::heads::{ClassifierSettings, LanguageHeadSettings, Level};
@@ -29,7 +29,7 @@ use crate::config::{
 use crate::data::RowStream;
 use crate::objectives::{Learner, cells};
 use crate::random::{Random, purpose};
-use crate::tokenizer::tokenizer;
+use crate::tokenizer::{target_tokenizer, tokenizer};
 use crate::vectors;
 
 /// What a run begins with.
@@ -45,6 +45,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Prepared, TrainError> {
     let mut notes = Vec::new();
     let seed = Random::of(&[config.seed, purpose::WEIGHTS]).bits();
+    let mut target = None;
     let (mut model, tokenizer) = match (&config.model.from, &config.model.keep) {
         (Some(name), Some(keep)) => {
             let tokenizer = tokenizer(config, run)?;
@@ -53,11 +54,13 @@ pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Pre
         (Some(name), None) => {
             let folder = locate(name)?;
             let tokenizer = Embedder::open_tokenizer(&folder)?;
+            target = Embedder::open_target_tokenizer(&folder)?;
             (opened(config, folder, threads, seed)?, tokenizer)
         }
         (None, _) => {
             let tokenizer = tokenizer(config, run)?;
-            (created(config, &tokenizer, seed)?, tokenizer)
+            target = target_tokenizer(config, run)?;
+            (created(config, &tokenizer, target.as_ref(), seed)?, tokenizer)
         }
     };
     let (rows, words) = (model.encoder().settings().vocabulary, tokenizer.vocabulary_size());
@@ -72,7 +75,9 @@ pub(crate) fn prepare(config: &Config, run: &Path, threads: usize) -> Result<Pre
         notes.push(vectors::begin_with(vectors, &tokenizer, &mut weights)?);
     }
     let pool = Arc::new(Pool::new(threads));
-    let learner = Learner { model, tokenizer: Arc::new(tokenizer), pool };
+    let tokenizer = Arc::new(tokenizer);
+    let target = target.map_or_else(|| tokenizer.clone(), Arc::new);
+    let learner = Learner { model, tokenizer, target, pool };
     Ok(Prepared { learner, weights, positions, notes })
 }
 
@@ -93,7 +98,13 @@ fn opened(config: &Config, folder: Folder, threads: usize, seed: u64) -> Result<
         dropout: config.model.dropout as f32,
         ..OpenOptions::default()
     };
-    Ok(Model::open_in(folder, &options)?)
+    let shown = folder.path().display().to_string();
+    let model = Model::open_in(folder, &options)?;
+    if config.translates() && model.decoder().is_none() {
+        let expected = "an encoder-decoder, since an objective translates";
+        return Err(TrainError::value("model.from", expected, format!("{shown}, an encoder")));
+    }
+    Ok(model)
 }
 
 /// A part of a model that is there; its words are those of the run's own tokenizer.
@@ -121,8 +132,48 @@ fn part(
     Ok(whole.reduced(&layers, &words, config.model.dropout as f32)?)
 }
 
-fn created(config: &Config, tokenizer: &Tokenizer, seed: u64) -> Result<Model, TrainError> {
-    Ok(Model::create(&described(config, tokenizer.vocabulary_size())?, seed)?)
+fn created(
+    config: &Config,
+    tokenizer: &Tokenizer,
+    target: Option<&Tokenizer>,
+    seed: u64,
+) -> Result<Model, TrainError> {
+    let mut new = described(config, tokenizer.vocabulary_size())?;
+    if config.translates() {
+        new.decoder = Some(decoder(config, &new.settings, target.unwrap_or(tokenizer))?);
+    }
+    Ok(Model::create(&new, seed)?)
+}
+
+/// The decoder beside this encoder: as the encoder, but that it looks backwards.
+fn decoder(
+    config: &Config,
+    e: &EncoderSettings,
+    tokenizer: &Tokenizer,
+) -> Result<DecoderSettings, TrainError> {
+    let table = config.model.decoder.clone().unwrap_or_default();
+    let mut own = config.clone();
+    own.model.causal = true;
+    own.model.layers = table.layers.unwrap_or(config.model.layers);
+    let layers = encoder(&own, tokenizer.vocabulary_size())?;
+    let special = tokenizer.special();
+    let (Some(start), Some(end)) = (special.cls, special.sep) else {
+        let expected = "a tokenizer with tokens that begin and end a text ([CLS] and [SEP])";
+        return Err(TrainError::value("tokenizer", expected, "none"));
+    };
+    let same = config.target_tokenizer.is_none() && layers.word_width() == e.word_width();
+    let outside = [special.pad, special.mask, special.unk].into_iter().flatten();
+    Ok(DecoderSettings {
+        shared_words: table.shared_words.unwrap_or(same),
+        tied: config.model.tied,
+        bias: table.bias,
+        output_scale: 1.0,
+        start,
+        end,
+        never: outside.chain([start]).collect(),
+        longest: None,
+        layers,
+    })
 }
 
 /// The new model that a configuration describes.
@@ -146,6 +197,7 @@ pub(crate) fn described(config: &Config, vocabulary: usize) -> Result<NewModel, 
         head: [pool].into_iter().chain(dense).chain(normalize).collect(),
         language,
         classifier: classifier(config)?,
+        decoder: None,
         sentence: SentenceSettings {
             maximum_tokens: Some(m.maximum_tokens),
             similarity: Some("cosine".into()),
@@ -181,7 +233,11 @@ pub(crate) fn encoder(config: &Config, vocabulary: usize) -> Result<EncoderSetti
     let fixed = positions.iter().any(|p| {
         matches!(p, PositionSettings::Sinusoidal { .. } | PositionSettings::Formula { .. })
     });
-    let scale = m.embedding_scale.unwrap_or(if fixed { (m.hidden as f64).sqrt() } else { 1.0 });
+    let translates = config.translates();
+    let scaled = fixed || translates;
+    let scale = m.embedding_scale.unwrap_or(if scaled { (m.hidden as f64).sqrt() } else { 1.0 });
+    let narrow = (m.hidden as f64).sqrt().recip();
+    let deviation = m.initial_deviation.unwrap_or(if translates { narrow } else { 0.02 });
     let layers = plain.layers.into_iter().map(|mut layer| {
         layer.reach = if m.causal { Reach::CAUSAL } else { Reach::ALL };
         layer.rotary_base = base;
@@ -191,11 +247,19 @@ pub(crate) fn encoder(config: &Config, vocabulary: usize) -> Result<EncoderSetti
     Ok(EncoderSettings {
         // BERT's folders have a table of types, if only of one row.
         token_types: usize::from(
-            bert && !before && !m.gated && !bag && !m.causal && !recurrent && framing == 0,
+            bert && !(before
+                || m.gated
+                || bag
+                || m.causal
+                || recurrent
+                || translates
+                || framing > 0),
         ),
         // Where norms come first, the sum of the embeddings enters the first one as it is.
         // Recurrent layers need rows of a common size too; spelled-out words have one of their own.
-        embedding_norm: !before && framing == 0,
+        // The Transformer of the paper has none there.
+        embedding_norm: !before && framing == 0 && !translates,
+        initial_deviation: deviation as f32,
         final_norm: before && !bag && !recurrent,
         head_width: if recurrent { 1 } else { plain.head_width },
         norm: if before { NormPlace::Before } else { NormPlace::After },

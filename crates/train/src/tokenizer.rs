@@ -43,7 +43,7 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
                 reduce_tokenizer(config, &staging)?;
             }
             (None, Some(name)) => copy(&tokenizer_folder(name)?, &staging)?,
-            (None, None) => train_tokenizer(config, &staging)?,
+            (None, None) => train_tokenizer(config, Text::All, &staging)?,
         }
         for name in TOKENIZER {
             let (from, to) = (staging.join(name), run.join(name));
@@ -55,6 +55,42 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
         let _ = std::fs::remove_dir_all(&staging);
     }
     Ok(Tokenizer::open(run)?)
+}
+
+/// Where the target's own tokenizer stands, beneath a model's folder.
+const TARGET: &str = "target";
+
+/// The tokenizer of a translation's target, where it has one of its own: the one in the run's folder,
+/// one that is named, or one trained on the targets.
+pub(crate) fn target_tokenizer(
+    config: &Config,
+    run: &Path,
+) -> Result<Option<Tokenizer>, TrainError> {
+    let Some(settings) = config.target_tokenizer.as_ref().filter(|_| config.translates()) else {
+        return Ok(None);
+    };
+    let folder = run.join(TARGET);
+    if !stands_in(&folder) {
+        let staging = run.join("target.partial");
+        std::fs::create_dir_all(&staging)
+            .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
+        match &settings.from {
+            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
+            None => train_tokenizer(config, Text::Targets, &staging)?,
+        }
+        std::fs::rename(&staging, &folder)
+            .map_err(|e| TrainError::io(&folder, "cannot be written", e))?;
+    }
+    Ok(Some(Tokenizer::open(&folder)?))
+}
+
+/// Which text a tokenizer is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    /// All of it, or where the targets have a tokenizer of their own, all else.
+    All,
+    /// The targets of translations.
+    Targets,
 }
 
 /// Whether a folder holds a whole tokenizer.
@@ -77,8 +113,11 @@ fn copy(from: &Folder, to: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
-    let t = &config.tokenizer;
+fn train_tokenizer(config: &Config, text: Text, folder: &Path) -> Result<(), TrainError> {
+    let (key, t) = match (text, &config.target_tokenizer) {
+        (Text::Targets, Some(own)) => ("target_tokenizer", own),
+        _ => ("tokenizer", &config.tokenizer),
+    };
     let kinds = [
         ("wordpiece", TokenizerKind::WordPiece),
         ("bpe", TokenizerKind::Bpe),
@@ -86,7 +125,7 @@ fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
         ("characters", TokenizerKind::Characters),
     ];
     let Some((_, kind)) = kinds.iter().find(|(name, _)| *name == t.kind) else {
-        return Err(one_of("tokenizer.kind", &kinds.map(|(name, _)| name), &t.kind));
+        return Err(one_of(&format!("{key}.kind"), &kinds.map(|(name, _)| name), &t.kind));
     };
     let settings = training::TokenizerSettings {
         kind: *kind,
@@ -97,7 +136,7 @@ fn train_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
         ..training::TokenizerSettings::default()
     };
     let mut failure = None;
-    let texts = texts(config)?.map_while(|text| match text {
+    let texts = texts(config, text)?.map_while(|text| match text {
         Ok(text) => Some(Ok::<_, std::io::Error>(text)),
         Err(error) => {
             failure = Some(error);
@@ -128,7 +167,7 @@ fn reduce_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
     let whole = Tokenizer::open(folder)?;
     let mut counts = training::PieceCounts::new(&whole);
     let rows = if config.tokenizer.rows == 0 { usize::MAX } else { config.tokenizer.rows };
-    for text in texts(config)?.take(rows) {
+    for text in texts(config, Text::All)?.take(rows) {
         counts.add(&text?)?;
     }
     let kept = training::reduce(&counts, entries, folder)?;
@@ -139,14 +178,18 @@ fn reduce_tokenizer(config: &Config, folder: &Path) -> Result<(), TrainError> {
 /// Every text of every objective's training files, once, held-out rows left out.
 fn texts(
     config: &Config,
+    text: Text,
 ) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
     let mut streams = Vec::new();
     for objective in &config.objectives {
-        streams.push(RowStream::once(
-            objective.name(),
-            objective.data(),
-            &objective.text_fields(),
-        )?);
+        let mut fields = objective.text_fields();
+        if config.target_tokenizer.is_some() && objective.needs_decoder() {
+            fields.retain(|field| (field == "target") == (text == Text::Targets));
+        }
+        if text == Text::Targets && !objective.needs_decoder() {
+            continue;
+        }
+        streams.push(RowStream::once(objective.name(), objective.data(), &fields)?);
     }
     Ok(streams.into_iter().flatten().flat_map(|row| match row {
         Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),

@@ -31,6 +31,11 @@ impl Config {
         self.objectives.iter().any(|o| matches!(o, ObjectiveSettings::Bidirectional(_)))
     }
 
+    /// Whether an objective tells a text's counterpart.
+    pub(crate) fn translates(&self) -> bool {
+        self.objectives.iter().any(ObjectiveSettings::needs_decoder)
+    }
+
     fn check_training(&self) -> Result<(), TrainError> {
         let (o, s) = (&self.optimiser, &self.schedule);
         let at_least_one = |key: &str, value: u64| match value {
@@ -115,8 +120,12 @@ impl Config {
             let found = if spelled { "model.characters alone" } else { "tokenizer.kind alone" };
             return Err(TrainError::value("model.characters, tokenizer.kind", expected, found));
         }
+        if let Some(deviation) = m.initial_deviation {
+            within("model.initial_deviation", deviation, 0.0, 10.0)?;
+        }
         let settings = crate::learner::encoder(self, self.tokenizer.vocabulary)?;
         settings.check()?;
+        self.check_decoder()?;
         let rotary = settings.positions.iter().any(|p| p.name() == "rotary");
         if rotary && !settings.head_width.is_multiple_of(2) {
             let expected = "an even width of heads, since rotation turns pairs";
@@ -124,6 +133,43 @@ impl Config {
             return Err(TrainError::value("model.hidden / model.heads", expected, found));
         }
         Ok(())
+    }
+
+    /// A decoder is there for whoever translates, and for nobody else.
+    fn check_decoder(&self) -> Result<(), TrainError> {
+        let m = &self.model;
+        if !self.translates() {
+            let found = match (&m.decoder, &self.target_tokenizer) {
+                (None, None) => return Ok(()),
+                (Some(_), _) => "model.decoder",
+                (None, Some(_)) => "target_tokenizer",
+            };
+            let expected = "an objective of kind translation, or none of this";
+            return Err(TrainError::value(found, expected, "no such objective"));
+        }
+        if m.causal {
+            let expected = "false: the encoder of a translation sees both sides";
+            return Err(TrainError::value("model.causal", expected, true));
+        }
+        if m.characters.is_some() {
+            let expected = "absent with translation, whose words come from a table";
+            return Err(TrainError::value("model.characters", expected, "spelled-out words"));
+        }
+        if let Some(layers) = m.decoder.as_ref().and_then(|decoder| decoder.layers) {
+            within("model.decoder.layers", layers as f64, 1.0, 256.0)?;
+        }
+        let share = m.decoder.as_ref().and_then(|decoder| decoder.shared_words);
+        if share == Some(true) && self.target_tokenizer.is_some() {
+            let expected = "false where the target has a tokenizer of its own";
+            return Err(TrainError::value("model.decoder.shared_words", expected, true));
+        }
+        match m.aggregator {
+            Aggregator::None => {
+                let expected = "attention or lstm with translation";
+                Err(TrainError::value("model.aggregator", expected, "none"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A model that is there describes its encoder itself.

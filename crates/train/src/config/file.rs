@@ -29,6 +29,9 @@ pub struct Config {
     /// How text becomes tokens.
     #[serde(default)]
     pub tokenizer: TokenizerSettings,
+    /// With `translation`: how the target's text becomes tokens, where it has a tokenizer of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_tokenizer: Option<TokenizerSettings>,
     /// What it learns from; several are added up.
     #[serde(rename = "objective", default)]
     pub objectives: Vec<ObjectiveSettings>,

@@ -69,6 +69,40 @@ pub struct CausalSettings {
     pub smoothing: f64,
 }
 
+/// A text's counterpart, token after token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TranslationSettings {
+    /// Its name in metrics; its kind where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What its loss is multiplied with.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Fields `source` and `target`.
+    pub data: DataSettings,
+    /// The most tokens of a text, special ones included; the rest is cut, and counted.
+    #[serde(default = "length")]
+    pub length: usize,
+    /// Pairs are added to a batch up to this many tokens, both sides together.
+    #[serde(default = "batch_tokens")]
+    pub batch_tokens: usize,
+    /// Label smoothing (Vaswani et al. 2017, section 5.4).
+    #[serde(default = "smoothing")]
+    pub smoothing: f64,
+    /// Held-out rows that are translated, greedily, at each evaluation, for BLEU and chrF.
+    #[serde(default = "translated")]
+    pub translated: usize,
+}
+
+fn smoothing() -> f64 {
+    0.1
+}
+
+fn translated() -> usize {
+    200
+}
+
 /// The bidirectional language model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

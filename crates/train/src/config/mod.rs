@@ -13,11 +13,11 @@ pub use data::{DataSettings, Fields, Join, SourceSettings};
 pub use file::{Config, parse_toml};
 pub use kinds::{
     BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings, Distance,
-    DistillationSettings, MaskedSettings, PairsSettings, TriplesSettings,
+    DistillationSettings, MaskedSettings, PairsSettings, TranslationSettings, TriplesSettings,
 };
 pub use model::{
-    Aggregator, CharactersTable, EmbeddingVectors, KeepTable, ModelSettings, NormPlaceName,
-    PositionsChoice, PositionsTable, TokenizerSettings,
+    Aggregator, CharactersTable, DecoderTable, EmbeddingVectors, KeepTable, ModelSettings,
+    NormPlaceName, PositionsChoice, PositionsTable, TokenizerSettings,
 };
 pub use objective::ObjectiveSettings;
 pub use presets::{PRESETS, Preset};

@@ -41,6 +41,13 @@ pub struct ModelSettings {
     /// the root of `hidden` (Vaswani et al. 2017, section 3.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_scale: Option<f64>,
+    /// The standard deviation of matrices and tables at first; absent: 0.02, with a decoder
+    /// `1 / sqrt(hidden)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_deviation: Option<f64>,
+    /// With `translation`: what differs in the decoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderTable>,
     /// Whether a token sees only those before it (needed by `causal`).
     pub causal: bool,
     /// Whether the language head shares the words' table.
@@ -102,6 +109,8 @@ impl Default for ModelSettings {
             mix: false,
             maximum_tokens: 256,
             embedding_scale: None,
+            initial_deviation: None,
+            decoder: None,
             causal: false,
             tied: true,
             pooling: "mean".into(),
@@ -110,6 +119,21 @@ impl Default for ModelSettings {
             vectors: None,
         }
     }
+}
+
+/// A decoder, where it is not like the encoder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecoderTable {
+    /// Layers; absent: as many as the encoder has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// Whether both read one table of words; absent: where they have the same tokenizer, and rows of
+    /// one width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_words: Option<bool>,
+    /// Whether words have a bias where they are scored.
+    pub bias: bool,
 }
 
 /// What a smaller model keeps of the one that it begins as a part of.

@@ -6,7 +6,7 @@ use super::DataSettings;
 use super::check::within;
 use super::kinds::{
     BidirectionalSettings, CausalSettings, ClassificationSettings, ContrastiveSettings,
-    DistillationSettings, MaskedSettings, PairsSettings, TriplesSettings,
+    DistillationSettings, MaskedSettings, PairsSettings, TranslationSettings, TriplesSettings,
 };
 use crate::TrainError;
 
@@ -21,6 +21,8 @@ pub enum ObjectiveSettings {
     /// Tell each token from those before it, and by other layers from those after it (Peters et
     /// al. 2018, section 3.1).
     Bidirectional(BidirectionalSettings),
+    /// Tell each token of a text from those before it and from another text (Vaswani et al. 2017).
+    Translation(TranslationSettings),
     /// Find each text's partner among a batch.
     Contrastive(ContrastiveSettings),
     /// Bring each text nearer to one text than to another.
@@ -66,6 +68,9 @@ impl ObjectiveSettings {
             Self::Causal(s) => common!(s, "causal", s.batch_tokens.max(s.length)),
             Self::Bidirectional(s) => {
                 common!(s, "bidirectional", s.batch_tokens.max(s.length))
+            }
+            Self::Translation(s) => {
+                common!(s, "translation", s.batch_tokens.max(2 * s.length))
             }
             Self::Contrastive(s) => {
                 let texts = s.batch * (2 + s.negatives);
@@ -126,6 +131,7 @@ impl ObjectiveSettings {
                 ["anchor".to_owned(), "positive".to_owned()].into_iter().chain(negatives).collect()
             }
             Self::Triples(_) => fields(&["anchor", "positive", "negative"]),
+            Self::Translation(_) => fields(&["source", "target"]),
             Self::Pairs(_) => fields(&["first", "second", "score"]),
             Self::Classification(_) => fields(&["text", "label"]),
             Self::Tagging(_) => fields(&["words", "labels"]),
@@ -142,6 +148,11 @@ impl ObjectiveSettings {
     /// Whether it tells tokens, so that the model needs a language head.
     pub fn needs_language_head(&self) -> bool {
         matches!(self, Self::Masked(_) | Self::Causal(_) | Self::Bidirectional(_))
+    }
+
+    /// Whether it tells a text's counterpart, so that the model needs a decoder.
+    pub fn needs_decoder(&self) -> bool {
+        matches!(self, Self::Translation(_))
     }
 
     /// The classes' settings, where it tells classes.
@@ -168,6 +179,12 @@ impl ObjectiveSettings {
             }
             Self::Causal(s) => {
                 within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
+                count("batch_tokens", s.batch_tokens)
+            }
+            Self::Translation(s) => {
+                within(&key("smoothing"), s.smoothing, 0.0, 0.99)?;
+                // A start, an end, and a token between them.
+                within(&key("length"), s.length as f64, 3.0, 1e9)?;
                 count("batch_tokens", s.batch_tokens)
             }
             Self::Bidirectional(s) => {

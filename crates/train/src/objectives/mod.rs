@@ -13,6 +13,7 @@ mod pairs;
 mod pass;
 mod table;
 mod texts;
+mod translation;
 mod triples;
 
 pub use held_out::{HeldOut, HeldOutLoss};

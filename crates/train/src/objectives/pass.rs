@@ -16,8 +16,10 @@ use crate::data::Tokens;
 pub struct Learner {
     /// The model; its own weights are not used.
     pub model: Model,
-    /// Its tokenizer.
+    /// Its tokenizer; of a translation, the source's.
     pub tokenizer: Arc<Tokenizer>,
+    /// The tokenizer of a translation's target: the same one where it has none of its own.
+    pub target: Arc<Tokenizer>,
     /// The threads.
     pub pool: Arc<Pool>,
 }
@@ -141,6 +143,33 @@ pub fn encoder_operations(model: &Model, lengths: impl Iterator<Item = usize>) -
         length * (2.0 * weights + 4.0 * length * width)
     };
     3.0 * layers * lengths.map(of).sum::<f64>()
+}
+
+/// Operations of a training step over outputs and the texts that they attend to, `(tokens, keys)` of
+/// each, through the decoder, and of telling every token.
+pub(super) fn decoder_operations(
+    model: &Model,
+    lengths: impl Iterator<Item = (usize, usize)> + Clone,
+) -> f64 {
+    let Some(decoder) = model.decoder() else { return 0.0 };
+    let (d, memory) = (&decoder.settings().layers, model.hidden() as f64);
+    let (hidden, layers) = (d.hidden as f64, d.layers.len() as f64);
+    let outputs: f64 = lengths.clone().map(|(tokens, _)| tokens as f64).sum();
+    let words = 2.0 * outputs * hidden * d.vocabulary as f64;
+    if let Some(lstm) = &d.lstm {
+        let weights: f64 = (0..d.layers.len()).map(|layer| recurrent_weights(d, lstm, layer)).sum();
+        let attends = 2.0 * hidden * memory + hidden * hidden;
+        let across: f64 = lengths.map(|(n, m)| 4.0 * (n * m) as f64 * memory).sum();
+        return 3.0 * (2.0 * (weights + attends) * outputs + across + words);
+    }
+    let width = (d.heads * d.head_width) as f64;
+    let inner = d.inner as f64 * if d.gated { 3.0 } else { 2.0 };
+    let of = |(tokens, keys): (usize, usize)| {
+        let (n, m) = (tokens as f64, keys as f64);
+        let own = n * (2.0 * (hidden * 4.0 * width + hidden * inner) + 4.0 * n * width);
+        own + 4.0 * n * hidden * width + 4.0 * m * memory * width + 4.0 * n * m * width
+    };
+    3.0 * (layers * lengths.map(of).sum::<f64>() + words)
 }
 
 /// Multiply-adds of a recurrent layer for a token: all gates from the row below and from the last

@@ -10,6 +10,7 @@ use super::distillation::Distillation;
 use super::masked::Masked;
 use super::pairs::Pairs;
 use super::texts::{TextObjective, Texts};
+use super::translation::Translation;
 use super::triples::Triples;
 use super::{Learner, Objective};
 use crate::TrainError;
@@ -71,6 +72,7 @@ fn make(
             let stream = TokenStream::new(rows, tokenizer(), s.length, false)?;
             Box::new(Bidirectional::new(name, s, stream, learner)?)
         }
+        ObjectiveSettings::Translation(s) => Box::new(Translation::new(name, s, rows, learner)?),
         ObjectiveSettings::Contrastive(s) => {
             let texts = Texts::new(name, rows, tokenizer(), (s.length, s.batch));
             Box::new(TextObjective { kind: Contrastive { settings: s.clone() }, texts })
