@@ -236,6 +236,7 @@ impl Config {
             threads: t.threads,
             model: named.settings.clone(),
             tokenizer,
+            target_tokenizer: None,
             objectives: t.objectives.clone(),
             optimiser: t.optimiser.clone(),
             schedule: ScheduleSettings {

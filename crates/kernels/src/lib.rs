@@ -4,6 +4,7 @@
 pub mod activated;
 pub mod activation;
 pub mod attention;
+pub mod best;
 mod blocks;
 pub mod characters;
 pub mod columns;

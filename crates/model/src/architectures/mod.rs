@@ -8,6 +8,7 @@ mod decoder_settings;
 mod embeddings;
 mod encoder;
 mod recurrent;
+mod search;
 mod settings;
 pub(crate) mod spelling;
 
@@ -17,4 +18,5 @@ pub use decoder::{Decoder, DecoderState};
 pub use decoder_settings::DecoderSettings;
 pub use encoder::{Encoder, EncoderState};
 pub use recurrent::{CharacterSettings, Directions, LstmSettings, WordTable};
+pub use search::{Output, Search};
 pub use settings::{Aggregator, Biases, EncoderSettings, LayerSettings, NormPlace, Sizes};
