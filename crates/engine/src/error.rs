@@ -23,6 +23,15 @@ pub enum EngineError {
          without the model's files); name one, such as --model all-MiniLM-L6-v2, or a folder"
     )]
     NotBuiltIn,
+    /// A model that cannot write, because it has no decoder.
+    #[error(
+        "{model}: an encoder only, which reads texts and writes none; translate takes an \
+         encoder-decoder, such as one trained with the objective `translation`"
+    )]
+    NoDecoder {
+        /// The model.
+        model: String,
+    },
     /// A place where a model's folder cannot be written.
     #[error("{path}: {reason}", path = .path.display())]
     Output {

@@ -17,6 +17,7 @@ mod plan;
 pub mod quantize;
 mod record;
 mod stream;
+pub mod translate;
 
 pub use contexture_kernels::isa::Isa;
 pub use contexture_model::folder::Folder;
@@ -30,3 +31,4 @@ pub use likelihood::{Ask, Likelihood, Objective, Sequence};
 pub use locate::{BUILT_IN, Located, built_in, locate};
 pub use options::{DEFAULT_BUDGET_TOKENS, EmbedOptions, Layer, Levels, Pooling};
 pub use record::{Record, Span, Unit, Vector, cosine};
+pub use translate::{TranslateOptions, Translation, Translator};
