@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use contexture_kernels::Pool;
 use contexture_nn::{Segments, Session};
-use contexture_text::Overflow;
+use contexture_text::Tokenizer;
 
-use super::Translator;
+use super::{Output, TranslateOptions, Translator};
 use crate::EngineError;
 
 /// Cross-attention of one output to its text.
@@ -14,7 +14,8 @@ use crate::EngineError;
 pub struct AttentionMap {
     /// The text's tokens as the model reads them.
     pub source: Vec<String>,
-    /// The output's tokens, the end last: row i was told from what stands before it.
+    /// The output's tokens, the end last where it came to one: row i was told from what stands before
+    /// it.
     pub target: Vec<String>,
     /// For each layer, for each head, `[target, source]`, each row a distribution.
     pub layers: Vec<Vec<Vec<f32>>>,
@@ -33,25 +34,34 @@ impl AttentionMap {
 }
 
 impl Translator {
-    /// Where each token of `output` looked in `text`, by layer and head: the output is read again as
-    /// a whole. `text` is cut to what the model takes.
+    /// Where each token of an `output` of `text` looked, by layer and head: the output is read again
+    /// as a whole. `None` where there was nothing to read or to write, and where the text was split
+    /// into pieces, which did not see each other.
     ///
     /// # Errors
-    /// A text or an output that the model cannot take.
-    pub fn attention(&self, text: &str, output: &[u32]) -> Result<AttentionMap, EngineError> {
-        let limit = self.max_length();
-        let mut pieces = self.source.fit("", text, limit, Overflow::Truncate)?;
-        let ids = pieces.swap_remove(0).ids;
+    /// A text that is too long where that is an error.
+    pub fn attention(
+        &self,
+        text: &str,
+        output: &Output,
+        options: &TranslateOptions,
+    ) -> Result<Option<AttentionMap>, EngineError> {
+        options.check(self)?;
+        let pieces = self.pieces(text, 0, options)?;
         let decoder = self.decoder();
-        let weights = self.model.weights().clone();
+        let start = decoder.settings().start;
+        let read: Vec<u32> = [start].iter().chain(&output.ids).copied().collect();
+        // An output that came to no end was cut: nothing was told from its last token.
+        let told = if output.ended { read.len() } else { read.len() - 1 };
+        let ([piece], false) = (pieces.as_slice(), told == 0) else { return Ok(None) };
+        let ids = &piece.ids;
+        let weights = self.model().weights().clone();
         let mut s = Session::explain(weights, Arc::new(Pool::new(1)), true);
         let texts = Segments::single(ids.len());
-        let batch = self.model.batch(ids.clone().into(), None, texts.clone())?;
-        let memory = self.model.tokens(&mut s, &batch);
+        let batch = self.model().batch(ids.as_slice().into(), None, texts.clone())?;
+        let memory = self.model().tokens(&mut s, &batch);
         s.observations();
-        let read: Vec<u32> =
-            std::iter::once(decoder.settings().start).chain(output.iter().copied()).collect();
-        let batch = decoder.batch(read.as_slice().into(), Segments::single(read.len()))?;
+        let batch = decoder.batch(read[..told].into(), Segments::single(told))?;
         decoder.forward(&mut s, &batch, &memory, &texts);
         let layers = s
             .observations()
@@ -59,14 +69,19 @@ impl Translator {
             .filter(|seen| seen.name == "cross attention")
             .map(|seen| seen.revealed.into_iter().map(|map| map.rows.into_vec()).collect())
             .collect();
-        let name = |tokenizer: &contexture_text::Tokenizer, id: &u32| {
-            tokenizer.token(*id).unwrap_or_default().to_owned()
-        };
+        let name =
+            |tokenizer: &Tokenizer, id: &u32| tokenizer.token(*id).unwrap_or_default().to_owned();
         let end = decoder.settings().end;
-        Ok(AttentionMap {
-            source: ids.iter().map(|id| name(&self.source, id)).collect(),
-            target: output.iter().chain([&end]).map(|id| name(self.target(), id)).collect(),
+        Ok(Some(AttentionMap {
+            source: ids.iter().map(|id| name(self.source(), id)).collect(),
+            target: output
+                .ids
+                .iter()
+                .chain([&end])
+                .take(told)
+                .map(|id| name(self.target(), id))
+                .collect(),
             layers,
-        })
+        }))
     }
 }

@@ -1,7 +1,12 @@
 //! Texts in, their counterparts out: an encoder-decoder with both tokenizers.
 
 mod attention;
+mod batch;
+mod options;
+mod output;
 mod translator;
 
 pub use attention::AttentionMap;
-pub use translator::{Output, TranslateOptions, Translation, Translator, longest_output};
+pub use options::TranslateOptions;
+pub use output::{Output, Translation};
+pub use translator::{Translator, longest_output};

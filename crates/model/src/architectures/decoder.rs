@@ -119,6 +119,12 @@ impl Decoder {
         &self.settings
     }
 
+    /// The most tokens of an output, the end not counted: before each token, and before the end,
+    /// there must be a place to tell it from, and the start has one.
+    pub fn longest(&self) -> usize {
+        self.settings.layers.maximum_tokens.map_or(usize::MAX, |most| most.saturating_sub(1))
+    }
+
     /// Outputs without their last token, each with the start before it; numbers and lengths are
     /// checked, so that a forward cannot fail.
     pub fn batch(&self, ids: Arc<[u32]>, segments: Segments) -> Result<Batch, ModelError> {

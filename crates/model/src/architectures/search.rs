@@ -86,7 +86,7 @@ impl Decoder {
         assert_eq!(longest.len(), texts.len(), "longest outputs against texts");
         let mut found = vec![Vec::new(); texts.len()];
         let mut state = self.begin(s, memory, texts);
-        let most = self.settings().layers.maximum_tokens.unwrap_or(usize::MAX);
+        let most = self.longest();
         let mut open: Vec<Text> = (0..texts.len())
             .map(|number| Text {
                 number,
