@@ -7,7 +7,7 @@
 //!
 //! A step keeps the `beam` likeliest continuations of a text. One that ends is put aside, and the next
 //! likeliest takes its place; a text is done when as many have ended as the beam is wide, or at its
-//! longest. Texts do not see each other: a text's outputs are the same in any company.
+//! longest, where what has not ended is cut. Texts do not see each other: a text's outputs are the same in any company.
 
 use contexture_kernels::Pool;
 use contexture_kernels::best::{Likely, likeliest};
@@ -144,7 +144,8 @@ impl Decoder {
         ids
     }
 
-    /// Puts aside what ends and goes on with the rest; whose continuation each one is.
+    /// Puts aside what ends and goes on with the rest; whose continuation each one is. Where there is
+    /// no room for another token, what does not end is put aside as it is.
     fn advance(
         &self,
         text: &mut Text,
@@ -153,26 +154,30 @@ impl Decoder {
         search: &Search,
     ) -> Vec<usize> {
         let end = self.settings().end;
+        let last = place > text.longest;
         let (mut open, mut parents) = (Vec::new(), Vec::new());
+        let mut closed = vec![false; text.open.len()];
         for (rank, candidate) in candidates.into_iter().enumerate() {
             let ends = candidate.likely.class == end;
-            let last = place > text.longest;
             // What ends behind the beam's width is no better than what is followed.
-            if open.len() == search.beam || (ends || last) && rank >= search.beam {
+            if open.len() == search.beam || ends && rank >= search.beam || last && !ends {
                 continue;
             }
             let mut next = text.open[candidate.parent].clone();
             next.log_probabilities.push(candidate.likely.log_probability);
             next.sum = candidate.sum;
-            if ends || last {
-                text.ended.push(next.close(ends, search.length_penalty));
+            if ends {
+                closed[candidate.parent] = true;
+                text.ended.push(next.close(true, search.length_penalty));
             } else {
                 next.ids.push(candidate.likely.class);
                 open.push(next);
                 parents.push(candidate.parent);
             }
         }
-        text.open = open;
+        let open = std::mem::replace(&mut text.open, open);
+        let cut = open.into_iter().zip(closed).filter(|(_, closed)| last && !closed);
+        text.ended.extend(cut.map(|(open, _)| open.close(false, search.length_penalty)));
         parents
     }
 }
@@ -196,12 +201,7 @@ fn candidates(text: &Text, likely: &[Vec<Likely>], beam: usize) -> Vec<Candidate
 }
 
 impl Open {
-    fn close(mut self, ended: bool, penalty: f32) -> Output {
-        if !ended {
-            // The token for which there was no room any more is not a part of it.
-            self.log_probabilities.pop();
-            self.sum = self.log_probabilities.iter().sum();
-        }
+    fn close(self, ended: bool, penalty: f32) -> Output {
         let Self { ids, log_probabilities, sum } = self;
         let length = log_probabilities.len().max(1) as f32;
         Output { ids, log_probabilities, score: sum / length.powf(penalty), ended }
