@@ -36,5 +36,6 @@ pub use error::{BulkError, RowError, RowFault};
 pub use input::{Compression, IdChoice, Input, InputFormat, SourceOptions};
 pub use item::{Id, IdKind, Item};
 pub use output::{Output, OutputFormat, Precision, Shape, Sink, SinkOptions, Written};
+pub use sinks::TextSink;
 pub use source::{Source, open_source};
 pub use target::discard_partials;

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compare, embed, eval, export, info, positions, pull, similarity, tokenize, train};
+use commands::{
+    compare, embed, eval, export, info, positions, pull, similarity, tokenize, train, translate,
+};
 
 /// Turn text into contextual embeddings, on a CPU, exactly and fast.
 #[derive(Parser)]
@@ -40,6 +42,8 @@ enum Command {
     Eval(Box<eval::EvalArguments>),
     /// Show how similar texts are: the table of cosines.
     Similarity(similarity::SimilarityArguments),
+    /// Turn texts into their counterparts, with an encoder-decoder.
+    Translate(Box<translate::TranslateArguments>),
     /// Show the tokens that a model sees in a text.
     Tokenize(tokenize::TokenizeArguments),
     /// Describe a model: architecture, positions, pooling, limits, digest.
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(*arguments),
         Command::Eval(arguments) => eval::run(*arguments),
         Command::Similarity(arguments) => similarity::run(arguments),
+        Command::Translate(arguments) => translate::run(*arguments),
         Command::Tokenize(arguments) => tokenize::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Positions(arguments) => positions::run(arguments),

@@ -38,6 +38,16 @@ pub(crate) fn chain(error: &Error) -> String {
     line
 }
 
+/// One place after the point where there is one digit before it, none where there are more.
+pub(crate) fn rounded(value: f64) -> String {
+    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+/// The word as so many are called.
+pub(crate) fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.into() } else { format!("{word}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

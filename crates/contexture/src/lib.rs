@@ -45,6 +45,22 @@
 //! # }
 //! ```
 //!
+//! # Translation
+//!
+//! ```no_run
+//! use contexture::{OpenOptions, TranslateOptions, Translator};
+//!
+//! # fn main() -> Result<(), contexture::EngineError> {
+//! let translator = Translator::open("runs/en-de", &OpenOptions::default())?;
+//! let options = TranslateOptions { beam: 4, ..TranslateOptions::default() };
+//! for translation in translator.translate(&["a dog runs"], &options)? {
+//!     let best = &translation.outputs[0];
+//!     println!("{:.4} {}", best.score, best.text);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Threads and async code
 //!
 //! [`Embedder`] is cheap to clone, `Send` and `Sync`; any number of threads may call it at once.
@@ -74,10 +90,13 @@ pub use contexture_engine::export;
 /// Position functions, and what there is to say about one: table, distances, spectrum, verdict.
 pub use contexture_engine::positions;
 pub use contexture_engine::quantize;
+/// Texts in, their counterparts out: encoder-decoders.
+pub use contexture_engine::translate;
 pub use contexture_engine::{
     BUILT_IN, DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Folder, Info,
     Input, Isa, Layer, Levels, Located, Next, OpenOptions, Overflow, Pooling, Positions, Record,
-    Span, Tokenizer, Unit, Vector, WeightFormat, WeightType, built_in, cosine, locate,
+    Span, Tokenizer, TranslateOptions, Translation, Translator, Unit, Vector, WeightFormat,
+    WeightType, built_in, cosine, locate,
 };
 
 /// Finds models on this machine and fetches them: cache, archives, the Hugging Face Hub, packages.

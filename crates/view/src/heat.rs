@@ -25,11 +25,12 @@ const UNKNOWN: Rgb = [128, 128, 128];
 const LEVELS: usize = 255;
 
 /// Means over blocks, `[rows, columns]` of them.
-struct Cells {
+pub(crate) struct Cells {
     rows: usize,
     columns: usize,
     means: Vec<f64>,
-    block: (usize, usize),
+    /// Rows and columns of a block.
+    pub block: (usize, usize),
 }
 
 /// `[title, what it shows, elements]` of the map, within `width` x `height` pixels.
@@ -72,7 +73,7 @@ pub(crate) fn heat_map(heat: &Heat, width: f64, height: f64) -> [String; 3] {
     let middle = (left + right) / 2.0;
     out.push_str(&name(heat.column_name, "middle", middle, height - 7.0));
     out.push_str(&name(heat.row_name, "start", 2.0, top - 10.0));
-    draw_key(&mut out, end, (right + 16.0, top), bottom - top);
+    draw_key(&mut out, (-end, end), (right + 16.0, top), bottom - top);
     [title, what, out]
 }
 
@@ -90,20 +91,27 @@ fn label(class: &str, text: &str, anchor: &str, x: f64, y: f64) -> String {
     format!("<text class=\"{class}\" text-anchor=\"{anchor}\" x=\"{x}\" y=\"{y}\">{text}</text>\n")
 }
 
-/// The bar that tells which colour is which value.
-fn draw_key(out: &mut String, end: f64, (x, top): (f64, f64), height: f64) {
+/// The bar that tells which colour is which value, from `low` to the scale's `end`.
+pub(crate) fn draw_key(
+    out: &mut String,
+    (low, end): (f64, f64),
+    (x, top): (f64, f64),
+    height: f64,
+) {
     let steps = 64;
-    let means = (0..steps).map(|n| end * (1.0 - 2.0 * n as f64 / (steps - 1) as f64)).collect();
+    let value = |n: usize| end - (end - low) * n as f64 / (steps - 1) as f64;
+    let means = (0..steps).map(value).collect();
     let bar = Cells { rows: steps, columns: 1, means, block: (1, 1) };
     out.push_str(&image(&png(&bar, end), (x, top), (14.0, height)));
-    let scale = Scale::linear([-end, end].into_iter(), Fit::Tight, 5);
+    let scale = Scale::linear([low, end].into_iter(), Fit::Tight, 5);
     for (value, name) in &scale.ticks {
         let y = top + (1.0 - scale.place(*value)) * height;
         out.push_str(&tick(&format!("{name}{}", scale.unit), "start", x + 20.0, y + 4.5));
     }
 }
 
-fn average(heat: &Heat) -> Cells {
+/// The table brought to at most so many cells.
+pub(crate) fn average(heat: &Heat) -> Cells {
     let block = (heat.rows.div_ceil(MOST_CELLS).max(1), heat.columns.div_ceil(MOST_CELLS).max(1));
     let (rows, columns) = (heat.rows.div_ceil(block.0), heat.columns.div_ceil(block.1));
     let mut sums = vec![0.0; rows * columns];
@@ -119,8 +127,8 @@ fn average(heat: &Heat) -> Cells {
     Cells { rows, columns, means, block }
 }
 
-/// The cells as a picture of so many pixels, in a palette of 256 colours.
-fn png(cells: &Cells, end: f64) -> Vec<u8> {
+/// The cells as a picture of so many pixels, in a palette of 256 colours for `-end` to `end`.
+pub(crate) fn png(cells: &Cells, end: f64) -> Vec<u8> {
     let level = |value: f64| {
         if !value.is_finite() {
             return LEVELS as u8;
@@ -150,7 +158,8 @@ fn png(cells: &Cells, end: f64) -> Vec<u8> {
     file
 }
 
-fn image(file: &[u8], (x, y): (f64, f64), (width, height): (f64, f64)) -> String {
+/// The element that shows a picture.
+pub(crate) fn image(file: &[u8], (x, y): (f64, f64), (width, height): (f64, f64)) -> String {
     if file.is_empty() {
         return String::new();
     }

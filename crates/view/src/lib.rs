@@ -1,4 +1,5 @@
-//! Results as terminal text; training runs, comparisons and position functions as pictures.
+//! Results as terminal text; training runs, comparisons, position functions and attention as
+//! pictures.
 //!
 //! Pictures are self-contained SVG or HTML: nothing comes from elsewhere, light and dark mode
 //! follow the reader's, and the same input gives the same bytes.
@@ -16,6 +17,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod attention;
 mod colour;
 mod comparison;
 mod curves;
@@ -32,6 +34,7 @@ mod report;
 mod scale;
 mod timings;
 
+pub use attention::{AttentionPicture, attention_page};
 pub use colour::ColourMode;
 pub use comparison::{
     ComparedModel, ComparedRun, ComparisonPage, Cost, CostPoint, LearningCurve, LearningPoint,

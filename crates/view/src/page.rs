@@ -37,6 +37,9 @@ fn page_rules() -> String {
          th,td{{padding:4px 10px;text-align:right;border-bottom:1px solid #ddd;\
          font-variant-numeric:tabular-nums}}th{{font-weight:600}}\
          th:first-child,td:first-child{{text-align:left}}\
+         .maps{{display:flex;flex-wrap:wrap;align-items:flex-start;gap:20px;margin:12px 0}}\
+         .maps figure svg{{width:auto;max-width:100%}}h3{{font-size:15px;margin:16px 0 4px}}\
+         .said{{font-size:16px;overflow-wrap:anywhere;margin:4px 0}}\
          .runs{{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0}}\
          .runs li{{overflow-wrap:anywhere}}.runs svg{{margin-right:7px;vertical-align:middle}}\
          .runs path{{stroke-width:3.5}}\

@@ -76,11 +76,40 @@
       row.append(swatch, curve.name + ": " + figure(scale(svg.dataset.y)(hits[n][1])));
       box.append(row);
     });
+    place(event);
+  }
+
+  function place(event) {
     box.hidden = false;
     const right = event.clientX + 16 + box.offsetWidth > window.innerWidth;
     box.style.left = Math.max(4, event.clientX + (right ? -12 - box.offsetWidth : 12)) + "px";
     box.style.top = Math.max(4, event.clientY - 12 - box.offsetHeight) + "px";
   }
+
+  function cell(svg, event) {
+    const names = svg.closest("section").dataset;
+    const rows = JSON.parse(names.rows);
+    const columns = JSON.parse(names.columns);
+    const [left, top, size] = svg.dataset.map.split(" ").map(Number);
+    const at = new DOMPoint(event.clientX, event.clientY)
+      .matrixTransform(svg.getScreenCTM().inverse());
+    const row = Math.floor((at.y - top) / size);
+    const column = Math.floor((at.x - left) / size);
+    if (!(row in rows) || !(column in columns)) { box.hidden = true; return; }
+    const values = svg.dataset.cells.split(" ");
+    const head = document.createElement("div");
+    head.textContent = rows[row] + " \u2190 " + columns[column];
+    const value = document.createElement("div");
+    value.textContent = figure(values[row * columns.length + column] / 1000);
+    box.replaceChildren(head, value);
+    place(event);
+  }
+
+  document.querySelectorAll("svg[data-cells]").forEach(function (svg) {
+    svg.addEventListener("pointermove", function (event) { cell(svg, event); });
+    svg.addEventListener("pointerdown", function (event) { cell(svg, event); });
+    svg.addEventListener("pointerleave", function () { box.hidden = true; });
+  });
 
   document.querySelectorAll("svg[data-x]").forEach(function (svg) {
     svg.addEventListener("pointermove", function (event) { show(svg, event); });

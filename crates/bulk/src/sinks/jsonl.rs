@@ -14,56 +14,18 @@
 //! - `tokens` (token level): such a list; the count then goes by the name `tokens_total`. `span` is
 //!   null for tokens that the model added.
 
-use std::io::{self, Write};
-
 use contexture_engine::{Record, Vector};
-use flate2::write::GzEncoder;
 
 use crate::error::BulkError;
 use crate::input::Compression;
 use crate::item::Id;
 use crate::output::{Output, Records, Shape};
-use crate::target::Target;
 
+use super::TextSink;
 use super::json::{Object, bytes, floats};
 
-// Digits of vectors hardly compress: a higher level costs more time than the model for a few percent.
-const ZSTD_LEVEL: i32 = 1;
-
-enum Encoder {
-    Plain(Target),
-    Gzip(GzEncoder<Target>),
-    Zstd(zstd::Encoder<'static, Target>),
-}
-
-impl Encoder {
-    fn writer(&mut self) -> &mut dyn Write {
-        match self {
-            Self::Plain(target) => target,
-            Self::Gzip(encoder) => encoder,
-            Self::Zstd(encoder) => encoder,
-        }
-    }
-
-    fn target(&self) -> &Target {
-        match self {
-            Self::Plain(target) => target,
-            Self::Gzip(encoder) => encoder.get_ref(),
-            Self::Zstd(encoder) => encoder.get_ref(),
-        }
-    }
-
-    fn finish(self) -> io::Result<Target> {
-        match self {
-            Self::Plain(target) => Ok(target),
-            Self::Gzip(encoder) => encoder.finish(),
-            Self::Zstd(encoder) => encoder.finish(),
-        }
-    }
-}
-
 pub(crate) struct Jsonl {
-    encoder: Encoder,
+    sink: TextSink,
     shape: Shape,
     line: Vec<u8>,
 }
@@ -74,26 +36,7 @@ impl Jsonl {
         compression: Option<Compression>,
         shape: Shape,
     ) -> Result<Self, BulkError> {
-        let target = match output {
-            Output::Stdout => Target::stdout(),
-            Output::File(path) => Target::file(path)?,
-        };
-        let name = target.name.clone();
-        let encoder = match compression {
-            None => Encoder::Plain(target),
-            Some(Compression::Gzip) => {
-                Encoder::Gzip(GzEncoder::new(target, flate2::Compression::fast()))
-            }
-            Some(Compression::Zstd) => {
-                let encoder = zstd::Encoder::new(target, ZSTD_LEVEL);
-                Encoder::Zstd(encoder.map_err(|source| BulkError::Write {
-                    name,
-                    bytes: 0,
-                    source,
-                })?)
-            }
-        };
-        Ok(Self { encoder, shape, line: Vec::new() })
+        Ok(Self { sink: TextSink::compressed(output, compression)?, shape, line: Vec::new() })
     }
 }
 
@@ -102,21 +45,15 @@ impl Records for Jsonl {
         self.line.clear();
         write_record(&mut self.line, id, record, &self.shape);
         self.line.push(b'\n');
-        let written = self.encoder.writer().write_all(&self.line);
-        written.map_err(|source| self.encoder.target().error(source))
+        self.sink.write_bytes(&self.line)
     }
 
     fn flush(&mut self) -> Result<(), BulkError> {
-        let flushed = self.encoder.writer().flush();
-        flushed.map_err(|source| self.encoder.target().error(source))
+        self.sink.flush()
     }
 
     fn finish(self: Box<Self>) -> Result<u64, BulkError> {
-        let name = self.encoder.target().name.clone();
-        let bytes = self.encoder.target().written;
-        let target =
-            self.encoder.finish().map_err(|source| BulkError::Write { name, bytes, source })?;
-        target.commit()
+        self.sink.finish()
     }
 }
 

@@ -1,7 +1,6 @@
 //! `contexture embed`: texts in, vectors out.
 
 mod arguments;
-mod feed;
 mod run;
 mod summary;
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
+use contexture::EngineError;
 use contexture_bulk::{IdChoice, Input, InputFormat, RowError, Source, SourceOptions, open_source};
 
 /// Where texts come from.
@@ -43,7 +44,7 @@ pub(crate) struct Reading {
     /// Bytes that are not UTF-8 become U+FFFD instead of an error.
     #[arg(long)]
     lossy: bool,
-    /// Rows that cannot be read (and texts too long, under embed --on-overflow error) are counted
+    /// Rows that cannot be read (and texts too long, under --on-overflow error) are counted
     /// and passed over instead of ending the run.
     #[arg(long)]
     pub(crate) skip_bad: bool,
@@ -115,4 +116,15 @@ pub(crate) fn bad_row(error: RowError) -> Error {
         return error.into();
     }
     anyhow!("{error}; --skip-bad passes over such rows and counts them")
+}
+
+/// The error at its place in the input (`reviews.csv: line`), instead of the text's number in the
+/// engine's call.
+pub(crate) fn at(place: &str, row: usize, error: &EngineError) -> Error {
+    let said = error.to_string();
+    let what = match said.split_once(": ") {
+        Some((text, rest)) if text.starts_with("text ") => rest,
+        _ => &said,
+    };
+    anyhow!("{place} {row}: {what}")
 }

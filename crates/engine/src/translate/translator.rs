@@ -94,6 +94,11 @@ impl Translator {
         self.target.as_ref().unwrap_or(&self.source)
     }
 
+    /// The token that ends an output.
+    pub fn end(&self) -> u32 {
+        self.decoder().settings().end
+    }
+
     /// The threads that it computes with.
     pub fn threads(&self) -> usize {
         self.threads

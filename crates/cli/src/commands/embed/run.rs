@@ -5,16 +5,17 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use contexture::quantize::{Ranges, binary};
 use contexture::{EmbedOptions, Embedder, EngineError, Next, Overflow, Record, Vector};
 use contexture_bulk::{Id, Input, Output, Precision, Shape, Sink, SinkOptions};
 use indicatif::ProgressBar;
 
 use super::arguments::{EmbedArguments, PrecisionName};
-use super::feed::Feed;
 use super::summary::Summary;
-use crate::commands::reading::{bad_row, open};
+use crate::commands::feed::Feed;
+use crate::commands::interrupt::remove_partials_on_interrupt;
+use crate::commands::reading::{at, bad_row, open};
 use crate::commands::spool::Spool;
 use crate::progress::{rate, texts_bar};
 use crate::say;
@@ -184,7 +185,7 @@ impl Receiver<'_> {
                 self.summary.first_skipped.get_or_insert(why);
                 Ok(())
             }
-            Err(error) => Err(self.at(row, &error)),
+            Err(error) => Err(at(&self.place, row, &error)),
         };
         match outcome {
             Ok(()) => ControlFlow::Continue(()),
@@ -193,16 +194,6 @@ impl Receiver<'_> {
                 ControlFlow::Break(())
             }
         }
-    }
-
-    /// The error at its place in the input, in place of the text's number in the engine's call.
-    fn at(&self, row: usize, error: &EngineError) -> anyhow::Error {
-        let said = error.to_string();
-        let what = match said.split_once(": ") {
-            Some((text, rest)) if text.starts_with("text ") => rest,
-            _ => &said,
-        };
-        anyhow!("{} {row}: {what}", self.place)
     }
 
     fn write(&mut self, id: &Id, records: Vec<Record>) -> Result<()> {
@@ -244,15 +235,4 @@ fn report(arguments: &EmbedArguments, summary: &Summary, limit: usize) -> Result
         _ => {}
     }
     Ok(())
-}
-
-/// A signal drops nothing, so the partial file would stay.
-fn remove_partials_on_interrupt() {
-    let handler = || {
-        contexture_bulk::discard_partials();
-        eprintln!("contexture: interrupted");
-        std::process::exit(130);
-    };
-    // Where a handler is set already, the run goes on without ours.
-    let _ = ctrlc::set_handler(handler);
 }

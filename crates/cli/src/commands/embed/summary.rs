@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use contexture::Record;
 
+use crate::say::{plural, rounded};
+
 /// Counts of one run.
 #[derive(Debug, Default, serde::Serialize)]
 pub(crate) struct Summary {
@@ -99,13 +101,4 @@ impl Summary {
         }
         warnings
     }
-}
-
-/// Three digits where there are few, none after the point where there are many.
-fn rounded(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-}
-
-fn plural(count: u64, word: &str) -> String {
-    if count == 1 { word.into() } else { format!("{word}s") }
 }

@@ -1,0 +1,7 @@
+//! `contexture translate` as a user runs it, on a small model that a run of `contexture train` made.
+
+mod attention;
+mod faults;
+mod lines;
+mod stage;
+mod waiting;
