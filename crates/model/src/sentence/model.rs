@@ -63,7 +63,10 @@ impl Model {
         if let Some(pooling) = &options.pooling {
             override_pooling(&mut modules, pooling);
         }
-        let config = config(&modules.encoder)?;
+        let config = match families::ctranslate2::config(&modules.encoder)? {
+            Some(config) => config,
+            None => config(&modules.encoder)?,
+        };
         let (family, mut settings) = families::read(&config)?;
         settings.dropout = options.dropout;
         let tensors = Tensors::open(&modules.encoder)?;
