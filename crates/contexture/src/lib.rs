@@ -74,10 +74,12 @@ pub use contexture_engine::export;
 /// Position functions, and what there is to say about one: table, distances, spectrum, verdict.
 pub use contexture_engine::positions;
 pub use contexture_engine::quantize;
+pub use contexture_engine::translate;
 pub use contexture_engine::{
     BUILT_IN, DEFAULT_BUDGET_TOKENS, EmbedOptions, Embedder, Encoding, EngineError, Folder, Info,
     Input, Isa, Layer, Levels, Located, Next, OpenOptions, Overflow, Pooling, Positions, Record,
-    Span, Tokenizer, Unit, Vector, WeightFormat, WeightType, built_in, cosine, locate,
+    Span, Tokenizer, TranslateOptions, Translation, Translator, Unit, Vector, WeightFormat,
+    WeightType, built_in, cosine, locate,
 };
 
 /// Finds models on this machine and fetches them: cache, archives, the Hugging Face Hub, packages.
