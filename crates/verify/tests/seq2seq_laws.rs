@@ -267,6 +267,24 @@ fn an_outputs_likelihood_is_that_of_the_whole() {
 }
 
 #[test]
+fn an_output_may_be_as_long_as_the_decoder_takes_and_no_longer() {
+    let (_, model) = models().swap_remove(3);
+    let mut s = session(&model, 1);
+    let source = vec![Noise(3).ids(4)];
+    let (memory, texts) = memory(&model, &mut s, &source);
+    let decoder = model.decoder().unwrap();
+    let options = Search { beam: 2, best: 2, length_penalty: 1.0 };
+    let found =
+        decoder.search(&mut s, &Pool::new(1), (&memory, &texts), &[10 * PLACES], &options).unwrap();
+    assert!(found[0].iter().all(|output| output.ids.len() < PLACES));
+    let short = decoder.search(&mut s, &Pool::new(1), (&memory, &texts), &[3], &options).unwrap();
+    for output in &short[0] {
+        assert!(output.ids.len() <= 3 && (output.ended || output.ids.len() == 3), "{output:?}");
+        assert_eq!(output.log_probabilities.len(), output.ids.len() + usize::from(output.ended));
+    }
+}
+
+#[test]
 fn without_positions_the_source_is_a_bag() {
     let source = Noise(9).ids(12);
     let mut turned = source.clone();

@@ -92,7 +92,8 @@ impl Decoder {
         assert_eq!(longest.len(), texts.len(), "longest outputs against texts");
         let mut found = vec![Vec::new(); texts.len()];
         let mut state = self.begin(s, memory, texts);
-        let most = self.settings().layers.maximum_tokens.unwrap_or(usize::MAX);
+        // The start takes a place too.
+        let most = self.settings().layers.maximum_tokens.map_or(usize::MAX, |most| most - 1);
         let mut open: Vec<Text> = (0..texts.len())
             .map(|number| Text {
                 number,
