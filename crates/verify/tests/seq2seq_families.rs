@@ -8,8 +8,8 @@ use std::sync::Arc;
 use contexture_kernels::Pool;
 use contexture_model::architectures::Search;
 use contexture_model::{Model, OpenOptions};
-use contexture_nn::{Segments, Session};
-use contexture_verify::goldens;
+use contexture_nn::{Rows, Segments, Session, Stored, Weights};
+use contexture_verify::{goldens, tensors};
 use safetensors::SafeTensors;
 
 /// The reference's own f32 is as far as half of this from f64.
@@ -130,5 +130,62 @@ fn the_encoder_alone_gives_the_same_rows() {
             let rows = model.tokens(&mut s, &batch);
             assert!(worst(rows.rows().as_slice(), &pair.encoder) < TOLERANCE, "{name}");
         }
+    }
+}
+
+/// Cross-attention, buckets of both kinds, norms without a mean, gates, tied and shared tables: all of
+/// it against PyTorch in float64.
+#[test]
+fn gradients_are_the_references() {
+    for name in ["marian_relu", "t5_gated"] {
+        let mut model = open(name, false);
+        let weights = model.take_weights();
+        let decoder = model.decoder().unwrap();
+        let pairs = pairs(name);
+        let texts = Segments::from_lengths(pairs.iter().map(|pair| pair.source.len()));
+        let sources: Vec<u32> = pairs.iter().flat_map(|pair| pair.source.iter().copied()).collect();
+        let targets: Vec<u32> = pairs.iter().flat_map(|pair| pair.target.clone()).collect();
+        let start = decoder.settings().start;
+        let read = |pair: &Pair| [&[start], &pair.target[..pair.target.len() - 1]].concat();
+        let read: Vec<u32> = pairs.iter().flat_map(read).collect();
+        let mut s = Session::train(weights.clone(), Arc::new(Pool::new(2)));
+        let batch = model.batch(sources.into(), None, texts.clone()).unwrap();
+        let memory = model.tokens(&mut s, &batch);
+        let lengths = Segments::from_lengths(pairs.iter().map(|pair| pair.target.len()));
+        let batch = decoder.batch(read.into(), lengths).unwrap();
+        let rows = decoder.forward(&mut s, &batch, &memory, &texts);
+        let losses = decoder.loss(&mut s, &rows, targets.into(), 0.1, 1.0);
+        let loss: f32 = losses.rows().as_slice().iter().sum();
+        let count = losses.rows().rows();
+        let gradients = s.backward(&losses, Rows::new(vec![1.0; count], 1));
+        // Written as if they were weights, they stand under the reference's names.
+        let stored = weights.declaration().params.iter().map(|declared| {
+            let zeros = vec![0.0; declared.param.len()];
+            Stored::Plain(gradients.parameter(declared.param).map_or(zeros, <[f32]>::to_vec))
+        });
+        let stored = Weights::new(weights.declaration().clone(), stored.collect());
+        let written = tempfile::tempdir().unwrap();
+        model.write(written.path(), &stored).unwrap();
+        let found = tensors(&written.path().join("model.safetensors"));
+        let expected = tensors(&folder(name).join("gradients.safetensors"));
+        let told = expected["loss"].values[0];
+        assert!((loss - told).abs() < 1e-5 * told, "{name}: {loss} {told}");
+        let (mut most, mut compared) = (0f32, 0);
+        for (tensor, expected) in expected.iter().filter(|(tensor, _)| *tensor != "loss") {
+            let (mut found, mut expected) = (found[tensor].clone(), expected.clone());
+            if tensor.ends_with("shared.weight") && name.starts_with("marian") {
+                // The reference never moves the row of its padding, which is what outputs begin with.
+                let row = start as usize * model.hidden()..(start as usize + 1) * model.hidden();
+                found.values[row.clone()].fill(0.0);
+                expected.values[row].fill(0.0);
+            }
+            let largest = expected.values.iter().fold(0f32, |most, v| most.max(v.abs()));
+            // A key's bias moves all scores alike: its gradient is 0, and what is found is rounding.
+            let error = worst(&found.values, &expected.values) / largest.max(0.01);
+            assert!(error < 2e-5, "{name}: {tensor}: {error}");
+            (most, compared) = (most.max(error), compared + 1);
+        }
+        println!("{name}: {compared} gradients within {most:.1e} of each one's largest");
+        assert!(compared > 55);
     }
 }
