@@ -116,6 +116,31 @@ fn greedy_outputs_are_the_references() {
     }
 }
 
+/// Written and opened again it is the same, tensor by tensor, under the names that the reference reads.
+#[test]
+fn what_is_written_is_what_was_read() {
+    for name in MODELS {
+        let model = open(name, false);
+        let written = tempfile::tempdir().unwrap();
+        model.write(written.path(), model.weights()).unwrap();
+        let (before, after) = (
+            tensors(&folder(name).join("model.safetensors")),
+            tensors(&written.path().join("model.safetensors")),
+        );
+        assert_eq!(before.keys().collect::<Vec<_>>().len(), after.len(), "{name}");
+        for (tensor, before) in &before {
+            assert_eq!(before, &after[tensor], "{name}: {tensor}");
+        }
+        // Everything that its own folder had, but the expectations.
+        for entry in std::fs::read_dir(folder(name)).unwrap() {
+            let file = entry.unwrap().file_name();
+            let other =
+                file.to_string_lossy().starts_with("expected") || file == "gradients.safetensors";
+            assert!(other || written.path().join(&file).is_file(), "{name}: {file:?}");
+        }
+    }
+}
+
 /// Opened for its vectors only, as `embed` does, the decoder is left alone.
 #[test]
 fn the_encoder_alone_gives_the_same_rows() {

@@ -56,7 +56,9 @@ const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "origi
 /// Sinusoids, and second copies of words' tables: encoder-decoders have them in some versions.
 const COMPUTED_TABLES: &[&str] = &["embed_positions.weight", "embed_tokens.weight"];
 
-const BIASES: &str = "final_logits_bias";
+/// What `lm_head.bias` is called there, `[1, vocabulary]`.
+pub(super) const BIASES: &str = "final_logits_bias";
+pub(super) const HEAD_BIAS: &str = "lm_head.bias";
 
 /// What a tensor that no parameter reads may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +146,7 @@ pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
         return Some(name.into());
     }
     // transformers' Marian keeps the words' biases beside the head.
-    if name == "lm_head.bias" && tensors.places.contains_key(BIASES) {
+    if name == HEAD_BIAS && tensors.places.contains_key(BIASES) {
         return Some(BIASES.into());
     }
     let (stem, suffix) = name.rsplit_once('.')?;
