@@ -1,9 +1,10 @@
-//! Contexture's workers for `bench/run.py`, `bench/train.py` and `bench/lstm.py`: JSON lines in,
+//! Contexture's workers for `bench/run.py`, `bench/train.py`, `bench/lstm.py` and those of translation: JSON lines in,
 //! JSON lines out, as `bench/README.md` sets out.
 #![forbid(unsafe_code)]
 
 mod lstm;
 mod train;
+mod translate;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -34,9 +35,19 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("worker") => serve(|request| worker.answer(request)),
         Some("train-step") => serve(|request| learner.answer(request)),
+        Some("translate") => {
+            let mut outputs = translate::TranslateWorker::default();
+            serve(|request| outputs.answer(request));
+        }
+        Some("seq2seq-step") => {
+            let mut pairs = translate::Seq2SeqWorker::default();
+            serve(|request| pairs.answer(request));
+        }
         Some("lstm") => serve(|request| layers.answer(request)),
         _ => {
-            eprintln!("usage: contexture-bench worker|train-step|lstm   (see bench/README.md)");
+            eprintln!(
+                "usage: contexture-bench worker|train-step|lstm|translate|seq2seq-step   (see bench/README.md)"
+            );
             std::process::exit(2);
         }
     }

@@ -254,6 +254,57 @@ fn what_is_wrong_is_named_by_file_and_line() {
     }
 }
 
+fn translation(arguments: &[&str]) -> std::process::Output {
+    stage::command().args(["eval", "translation"]).args(arguments).output().expect("starts")
+}
+
+#[test]
+fn translations_are_judged_without_a_model() {
+    let place = Place::new();
+    let reference = place.file("ref.de", "Ein Mann geht.\nZwei Hunde rennen im Schnee.\n\n");
+    let good_one = place.file("a.de", "Ein Mann geht.\r\nZwei Hunde rennen im Schnee.\r\n\r\n");
+    let other = place.file("b.de", "\nZwei Hunde laufen im tiefen Schnee.\nNein\n");
+    let files = ["--hypotheses", &good_one, &other, "--references", &reference];
+    let said = good(translation(&[&files[..], &["--json", "--bootstrap", "50"]].concat()));
+    let report: Value = serde_json::from_str(&said).expect("one JSON object");
+    assert_eq!(report["model"], Value::Null);
+    assert!((figure(&report, 0, "BLEU") - 100.0).abs() < 1e-9);
+    assert!((figure(&report, 0, "chrF2") - 100.0).abs() < 1e-9);
+    assert!(figure(&report, 1, "chrF2") < 100.0);
+    assert_eq!(report["lines"][1]["result"]["bleu_parts"]["hypothesis_length"], 8);
+    assert_eq!(report["lines"][1]["result"]["empty_hypotheses"], 1);
+    let notes = report["notes"].to_string();
+    for part in ["a.de: 1 hypotheses are empty", "b.de: 1 sentences", "chrF2|nrefs:1|case:mixed"] {
+        assert!(notes.contains(part), "{part}: {notes}");
+    }
+    let text = good(translation(&["--hypotheses", &good_one, "--references", &reference]));
+    assert!(text.starts_with("translation\n\na.de, 3 sentences\n  BLEU "), "{text}");
+    assert!(text.contains("100.00 [") && !text.contains("shares x 100"), "{text}");
+    let two = ["--hypotheses", &other, "--references", &reference, &other, "--limit", "2"];
+    let markdown = good(translation(&[&two[..], &["--markdown", "--quiet"]].concat()));
+    assert!(markdown.starts_with("**translation**\n\n| data | sentences | BLEU | chrF2 |"));
+    assert!(markdown.contains("| b.de | 2 | 100.00 ["), "{markdown}");
+    assert!(markdown.contains("BLEU|nrefs:2|"), "{markdown}");
+}
+
+#[test]
+fn translations_that_do_not_fit_are_refused() {
+    let place = Place::new();
+    let (two, three) = (place.file("two.de", "a\nb\n"), place.file("three.de", "a\nb\n\n"));
+    let empty = place.file("empty.de", "");
+    let refused = |hypotheses: &str, references: &str| {
+        bad(translation(&["--hypotheses", hypotheses, "--references", references, "--limit", "1"]))
+    };
+    let said = refused(&two, &three);
+    assert!(said.contains("two.de has 2 lines and ") && said.contains("three.de has 3;"), "{said}");
+    for said in [refused(&empty, &three), refused(&two, &empty)] {
+        assert!(said.contains("empty.de: expected a sentence a line, found none"), "{said}");
+    }
+    assert!(refused(&two, "no-such-file").contains("no-such-file: cannot be opened"));
+    let model = ["--hypotheses", &two, "--references", &two, "--model", "x"];
+    assert_eq!(translation(&model).status.code(), Some(2), "no model takes part");
+}
+
 #[test]
 fn a_model_without_a_language_head_says_so() {
     let place = Place::new();
@@ -268,6 +319,16 @@ fn a_model_without_a_language_head_says_so() {
 }
 
 #[test]
+fn help_tells_how_files_are_laid_out() {
+    for (task, part) in [("translation", "line N of one belongs to line N"), ("sts", "no quoting")]
+    {
+        let output = stage::command().args(["eval", task, "--help"]).output().expect("starts");
+        let said = good(output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(part), "{task}: {said}");
+    }
+}
+
+#[test]
 fn help_shows_examples() {
     for task in [
         "sts",
@@ -279,6 +340,7 @@ fn help_shows_examples() {
         "tagging",
         "minimal-pairs",
         "perplexity",
+        "translation",
     ] {
         let output = stage::command().args(["eval", task, "--help"]).output().expect("starts");
         let said = good(output);

@@ -179,7 +179,8 @@ impl Embedder {
     pub fn open_target_tokenizer(folder: &Folder) -> Result<Option<Tokenizer>, EngineError> {
         match folder.holds("target/tokenizer.json")? {
             true => open_tokenizer(&folder.within("target")?).map(Some),
-            false => Ok(None),
+            false if folder.files().is_some() || folder.holds("tokenizer.json")? => Ok(None),
+            false => Ok(Tokenizer::open_target_list(folder.path())?),
         }
     }
 

@@ -104,6 +104,21 @@ pub enum EvaluateError {
         /// Length of the other.
         right: usize,
     },
+    /// Files that belong together line by line differ in lines.
+    #[error(
+        "{file} has {lines} lines and {other} has {other_lines}; a line of one belongs to the same \
+         line of the other, so both need as many"
+    )]
+    Parallel {
+        /// The one file.
+        file: String,
+        /// Its lines.
+        lines: usize,
+        /// The other.
+        other: String,
+        /// Its lines.
+        other_lines: usize,
+    },
     /// A part of a retrieval folder is missing.
     #[error("{folder}: expected {expected}, found neither")]
     Folder {

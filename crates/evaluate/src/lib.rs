@@ -42,5 +42,6 @@ pub use tasks::perplexity::{self, perplexity};
 pub use tasks::retrieval::{self, retrieval};
 pub use tasks::sts::{self, sts};
 pub use tasks::tagging::{self, tagging};
+pub use tasks::translation::{self, translation};
 pub use tasks::triples::{self, triples};
 pub use tasks::wic::{self, wic};

@@ -10,6 +10,8 @@ use crate::Estimate;
 pub enum Unit {
     /// A share or a correlation, shown times 100 with two decimals.
     Share,
+    /// Points of 100, as they are, with two decimals.
+    Points,
     /// As it is, with four decimals.
     Plain,
     /// A whole number.
@@ -37,6 +39,11 @@ impl Figure {
         Self { name: name.into(), unit: Unit::Share, value, interval }
     }
 
+    /// Points of 100.
+    pub fn points(name: impl Into<String>, estimate: Estimate) -> Self {
+        Self { unit: Unit::Points, ..Self::share(name, estimate) }
+    }
+
     /// A figure that is no share.
     pub fn plain(name: impl Into<String>, estimate: Estimate) -> Self {
         Self { unit: Unit::Plain, ..Self::share(name, estimate) }
@@ -51,6 +58,7 @@ impl Figure {
         match self.unit {
             _ if value.is_nan() => "undefined".to_owned(),
             Unit::Share => format!("{:.2}", 100.0 * value),
+            Unit::Points => format!("{value:.2}"),
             Unit::Plain => format!("{value:.4}"),
             Unit::Count => format!("{value:.0}"),
         }
@@ -91,8 +99,9 @@ impl Line {
 pub struct Report {
     /// The task's name.
     pub task: String,
-    /// The model.
-    pub model: String,
+    /// The model; `None` where only its output was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What an item is: `pairs`, `queries`.
     pub unit: &'static str,
     /// The rows.
@@ -133,7 +142,10 @@ impl Report {
 
     /// For a terminal: one row in a list with all intervals, several as a table.
     pub fn text(&self) -> String {
-        let mut text = format!("{} · {}\n\n", self.task, self.model);
+        let mut text = match &self.model {
+            Some(model) => format!("{} · {model}\n\n", self.task),
+            None => format!("{}\n\n", self.task),
+        };
         if let [line] = self.lines.as_slice() {
             text += &format!("{}, {} {}\n", line.data, line.items, self.unit);
             let width = line.figures.iter().map(|f| f.name.chars().count()).max().unwrap_or(0);
@@ -165,7 +177,10 @@ impl Report {
     pub fn markdown(&self) -> String {
         let escape = |cell: &String| cell.replace('|', "\\|");
         let grid = self.grid();
-        let mut text = format!("**{}**, `{}`\n\n", self.task, self.model);
+        let mut text = match &self.model {
+            Some(model) => format!("**{}**, `{model}`\n\n", self.task),
+            None => format!("**{}**\n\n", self.task),
+        };
         for (at, row) in grid.iter().enumerate() {
             let cells: Vec<String> = row.iter().map(escape).collect();
             text += &format!("| {} |\n", cells.join(" | "));
@@ -224,7 +239,7 @@ mod tests {
         };
         Report {
             task: "sts".into(),
-            model: "m".into(),
+            model: Some("m".into()),
             unit: "pairs",
             lines: (0..lines).map(line).collect(),
             notes: vec!["1 text was cut".into()],
@@ -241,6 +256,17 @@ mod tests {
             serde_json::from_str(&one.json().expect("JSON")).expect("JSON");
         assert_eq!(json["lines"][0]["figures"][0]["value"], 0.86719);
         assert!(json["lines"][0]["figures"][1]["value"].is_null());
+    }
+
+    #[test]
+    fn points_are_shown_and_written_as_they_are() {
+        let mut one = report(1);
+        one.model = None;
+        one.lines[0].figures = vec![Figure::points("BLEU", Estimate::exact(35.126))];
+        assert_eq!(one.text(), "sts\n\na|0.tsv, 3 pairs\n  BLEU  35.13\nnote: 1 text was cut\n");
+        assert!(one.markdown().starts_with("**sts**\n\n| data | pairs | BLEU |\n"));
+        let json = one.json().expect("JSON");
+        assert!(json.contains("\"value\":35.126") && !json.contains("model"), "{json}");
     }
 
     #[test]

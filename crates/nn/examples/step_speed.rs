@@ -46,7 +46,7 @@ struct Model {
 fn norm(b: &mut Builder) -> LayerNorm {
     let weight = b.vector("weight", HIDDEN, Initial::Ones);
     let bias = Some(b.vector("bias", HIDDEN, Initial::Zeros));
-    LayerNorm { weight, bias, epsilon: 1e-12 }
+    LayerNorm { weight, bias, epsilon: 1e-12, centred: true }
 }
 
 fn linear(b: &mut Builder, outputs: usize, inputs: usize, activation: Activation) -> Linear {
@@ -119,6 +119,7 @@ fn forward(model: &Model, s: &mut Session, batch: &Batch) -> Value {
             scale: 1.0 / ((HIDDEN / HEADS) as f32).sqrt(),
             reach: Reach::ALL,
             bias: ScoreBias::None,
+            carry: None,
         };
         let mixed = s.apply(attention, &[&qkv], segments);
         let sum = s.apply(layer.output, &[&mixed, &x], segments);

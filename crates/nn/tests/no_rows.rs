@@ -82,7 +82,12 @@ fn ops_of_tokens_take_no_rows() {
         };
         check(op, &[WIDTH], WIDTH, true);
     }
-    check(|| LayerNorm { weight: p.vector, bias, epsilon: 1e-5 }, &[WIDTH], WIDTH, true);
+    check(
+        || LayerNorm { weight: p.vector, bias, epsilon: 1e-5, centred: true },
+        &[WIDTH],
+        WIDTH,
+        true,
+    );
     check(|| Add, &[WIDTH, WIDTH], WIDTH, true);
     check(|| Scale { factor: 2.0 }, &[WIDTH], WIDTH, true);
     check(|| Mix { weights: Arc::from([0.5, 0.5]) }, &[WIDTH; 2], WIDTH, true);
@@ -137,11 +142,19 @@ fn ops_of_sequences_take_no_rows() {
         (Reach::window(2), slopes),
         (Reach::CAUSAL, ScoreBias::None),
     ] {
-        let op = || Attention { heads, head_width, scale: 0.5, reach, bias: bias.clone() };
+        let op =
+            || Attention { heads, head_width, scale: 0.5, reach, bias: bias.clone(), carry: None };
         check(op, &[WIDTH], 2, true);
     }
     let rotary_width = 2;
-    let op = || Rotate { heads: 1, head_width: 2, rotary_width, base: 1e4, interleaved: false };
+    let op = || Rotate {
+        heads: 1,
+        head_width: 2,
+        rotary_width,
+        base: 1e4,
+        interleaved: false,
+        first: 0,
+    };
     check(op, &[WIDTH], WIDTH, true);
 }
 
@@ -207,7 +220,8 @@ fn sequences_of_no_rows_disturb_nobody() {
         let values = (0..5 * WIDTH).map(|i| (i as f32 * 0.37).sin()).collect();
         let x = session.input(Rows::new(values, WIDTH));
         let bias = ScoreBias::None;
-        let op = Attention { heads: 1, head_width: 2, scale: 0.5, reach: Reach::ALL, bias };
+        let op =
+            Attention { heads: 1, head_width: 2, scale: 0.5, reach: Reach::ALL, bias, carry: None };
         let y = session.apply(op, &[&x], &Segments::from_lengths(lengths.to_vec()));
         let out = y.rows().clone();
         let gradients = session.backward(&y, out.clone());

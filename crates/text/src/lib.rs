@@ -18,6 +18,7 @@ mod fit;
 mod folder;
 mod frame;
 mod library;
+mod lists;
 mod tokenizer;
 pub mod training;
 mod vectors;

@@ -12,6 +12,7 @@ use crate::fit::{Overflow, Piece};
 use crate::folder::{Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 use crate::frame::Frame;
 use crate::library::Library;
+use crate::lists;
 use crate::wordpiece::{Scratch, WordPiece};
 
 /// Ids of the tokens with a role, where the folder names them.
@@ -90,6 +91,9 @@ impl Tokenizer {
                 (engine, frame, path, added)
             }
             None => {
+                if lists::open(folder, lists::SOURCE)?.is_some() {
+                    return Self::of_list(folder, lists::SOURCE);
+                }
                 if let Some((words, path)) = characters::open(folder)? {
                     return Ok(Self::spelled(words, path));
                 }
@@ -108,6 +112,31 @@ impl Tokenizer {
         let mut tokenizer =
             Tokenizer { engine, frame, special: SpecialTokens::default(), max_length, path };
         tokenizer.name_specials(&[&config, &map], &added);
+        Ok(tokenizer)
+    }
+
+    /// The tokenizer of what an encoder-decoder writes, where its vocabulary is a list of its own
+    /// (`target_vocabulary.txt`); `None` where there is no such list.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::open`].
+    pub fn open_target_list(folder: &Path) -> Result<Option<Tokenizer>, TextError> {
+        let folder = Folder::System(folder);
+        match lists::open(folder, lists::TARGET)? {
+            Some(_) => Self::of_list(folder, lists::TARGET).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn of_list(folder: Folder, name: &str) -> Result<Tokenizer, TextError> {
+        let path = folder.join(name);
+        let Some((text, config)) = lists::open(folder, name)? else {
+            return Err(TextError::Missing { folder: folder.path().into() });
+        };
+        let (engine, frame, added) = from_json(&text, &path, bert_overrides(&config))?;
+        let (special, max_length) = (SpecialTokens::default(), None);
+        let mut tokenizer = Tokenizer { engine, frame, special, max_length, path };
+        tokenizer.name_specials(&[&config], &added);
         Ok(tokenizer)
     }
 

@@ -125,6 +125,20 @@ pub enum TrainError {
     /// A data file.
     #[error(transparent)]
     Bulk(Box<BulkError>),
+    /// Files side by side that do not belong together.
+    #[error(
+        "{first} has {} lines and {second} has {}: line n of one belongs to line n of the other, so \
+         both must have as many; look for a line break inside a text, or for another file",
+        lines[0], lines[1], first = .first.display(), second = .second.display()
+    )]
+    Parallel {
+        /// The file of the first field.
+        first: PathBuf,
+        /// The file of the second.
+        second: PathBuf,
+        /// How many lines each has.
+        lines: [u64; 2],
+    },
     /// A row of a data file.
     #[error("{name}: {source}")]
     BadRow {

@@ -182,17 +182,22 @@ fn texts(
 ) -> Result<impl Iterator<Item = Result<String, TrainError>> + use<>, TrainError> {
     let mut streams = Vec::new();
     for objective in &config.objectives {
-        let mut fields = objective.text_fields();
-        if config.target_tokenizer.is_some() && objective.needs_decoder() {
-            fields.retain(|field| (field == "target") == (text == Text::Targets));
-        }
+        let fields = objective.text_fields();
+        let apart = config.target_tokenizer.is_some() && objective.needs_decoder();
         if text == Text::Targets && !objective.needs_decoder() {
             continue;
         }
-        streams.push(RowStream::once(objective.name(), objective.data(), &fields)?);
+        let wanted = |field: &String| !apart || (field == "target") == (text == Text::Targets);
+        let wanted: Vec<bool> = fields.iter().map(wanted).collect();
+        let rows = RowStream::once(objective.name(), objective.data(), &fields)?;
+        streams.push(rows.map(move |row| {
+            let row = row?;
+            let fields = row.fields.into_iter().zip(&wanted).filter(|(_, wanted)| **wanted);
+            Ok::<_, TrainError>(fields.map(|(field, _)| field).collect::<Vec<String>>())
+        }));
     }
     Ok(streams.into_iter().flatten().flat_map(|row| match row {
-        Ok(row) => row.fields.into_iter().map(Ok).collect::<Vec<_>>(),
+        Ok(fields) => fields.into_iter().map(Ok).collect::<Vec<_>>(),
         Err(error) => vec![Err(error)],
     }))
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contexture_engine::Embedder;
+use contexture_engine::{Embedder, Folder, OpenOptions, TranslateOptions, Translator};
 use contexture_train::{Config, Control, Event, Options, Outcome, Trainer};
 
 struct Stage(tempfile::TempDir);
@@ -115,6 +115,10 @@ impl Stage {
                 "kind = \"triples\"\nbatch = 12\nmargin = 0.4\npositive = 0.8\nnegative = 0.3\nlength = 16\n{}",
                 pairs("")
             ),
+            "translation" => format!(
+                "kind = \"translation\"\nbatch_tokens = 128\nlength = 16\ntranslated = 8\n{}",
+                pairs("source = \"positive\", target = \"anchor\"")
+            ),
             "classification" => format!(
                 "kind = \"classification\"\nbatch = 12\nlength = 16\n{}",
                 pairs("text = \"anchor\"")
@@ -150,7 +154,7 @@ fn result(folder: &Path) -> (Vec<u8>, String) {
 }
 
 /// What is learned by what: an objective, and what the model is besides small.
-const KINDS: [(&str, &str); 25] = [
+const KINDS: [(&str, &str); 30] = [
     ("masked", ""),
     ("packed", ""),
     ("causal", "causal = true\nnorm = \"before\""),
@@ -176,6 +180,11 @@ const KINDS: [(&str, &str); 25] = [
     ("distillation", "aggregator = \"lstm\"\nmodel_of_characters"),
     ("tagging", "aggregator = \"attention\"\nmodel_of_characters"),
     ("contrastive", "aggregator = \"none\"\nmodel_of_characters"),
+    ("translation", ""),
+    ("translation", "norm = \"before\"\npositions = \"rotary\"\ndecoder = { layers = 2 }"),
+    ("translation", "positions = \"relative\"\ntied = false"),
+    ("translation", "positions = \"sinusoidal\"\ntarget_of_its_own"),
+    ("translation", "aggregator = \"lstm\""),
 ];
 
 /// Model keys, and the tokenizer's kind.
@@ -184,7 +193,9 @@ fn model(keys: &str) -> (String, &'static str) {
     let spelled =
         "tied = false\ncharacters = { width = 6, filters = [[1, 8], [2, 16]], highways = 1 }";
     let kind = if keys.contains("model_of_characters") { "characters" } else { "wordpiece" };
-    (format!("{two}{}", keys.replace("model_of_characters", spelled)), kind)
+    let keys = keys.replace("model_of_characters", spelled);
+    let own = "[target_tokenizer]\nkind = \"bpe\"\nvocabulary = 300\nmin_frequency = 1";
+    (format!("{two}{}", keys.replace("target_of_its_own", own)), kind)
 }
 
 #[test]
@@ -227,6 +238,41 @@ fn every_objective_goes_on_to_the_bit() {
         assert_eq!(found.1, expected.1, "{broken}: metrics");
         assert!(found.0 == expected.0, "{broken}: weights");
     }
+}
+
+/// What was written translates as what was trained did, and is trained further.
+#[test]
+fn a_translation_is_judged_written_and_gone_on_from() {
+    let stage = Stage::new();
+    let keys = "positions = \"sinusoidal\"\ntarget_of_its_own";
+    let config = stage.config("first", &stage.objective("translation"), keys, 150);
+    run(config, None);
+    let metrics = result(&stage.path("first")).1;
+    let judged: Vec<f64> = metrics
+        .lines()
+        .filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["held_out"]["bleu"].as_f64()
+        })
+        .collect();
+    assert_eq!(judged.len(), 15);
+    assert!(judged[14] > judged[0] && judged[14] > 5.0, "{judged:?}");
+    let folder = Folder::open(&stage.path("first")).unwrap();
+    let translator = Translator::open_in(folder, &OpenOptions::default()).unwrap();
+    assert_ne!(translator.source().vocabulary_size(), translator.target().vocabulary_size());
+    let found = translator.translate(&["ram hits", ""], &TranslateOptions::default()).unwrap();
+    assert!(found[0].outputs[0].text.contains("ram"), "{:?}", found[0].outputs[0].text);
+    assert_eq!(found[1].outputs[0].text, "");
+    let text = format!(
+        "output = {:?}\n[model]\nfrom = {:?}\n[[objective]]\n{}\n[optimiser]\nlearning_rate = 1e-4\n\
+         [schedule]\nsteps = 3\n",
+        stage.path("second"),
+        stage.path("first"),
+        stage.objective("translation")
+    );
+    let config = Config::parse(&text, "test".as_ref(), &[]).unwrap();
+    let (_, losses) = run(config, None);
+    assert!(losses[0] < 2.5, "{losses:?}");
 }
 
 /// ELMoForManyLangs' folder is where a run may begin; what comes of it is of our own family.

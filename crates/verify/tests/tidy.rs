@@ -184,7 +184,7 @@ fn nothing_imports_upward() {
         ("evaluate", &["bulk", "engine", "kernels"]),
         ("view", &["engine"]),
         ("contexture", &["engine", "hub"]),
-        ("train", &["bulk", "engine", "hub", "model", "nn", "kernels", "text"]),
+        ("train", &["bulk", "engine", "evaluate", "hub", "model", "nn", "kernels", "text"]),
         ("compare", &["engine", "evaluate", "kernels", "model", "nn", "text", "train", "view"]),
         ("cli", &["contexture", "bulk", "compare", "evaluate", "train", "view"]),
     ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contexture_engine::translate::Output;
 use contexture_engine::{TranslateOptions, Translator};
 use contexture_kernels::Pool;
-use contexture_kernels::best::likeliest;
+use contexture_kernels::best::{Likely, likeliest};
 use contexture_model::Model;
 use contexture_model::architectures::Search;
 use contexture_nn::{Segments, Session};
@@ -26,7 +26,8 @@ fn forced(model: &Model, ids: &[u32], ended: bool) -> (Vec<u32>, Vec<u32>) {
     (read.take(told.len()).collect(), told)
 }
 
-/// Log-probabilities by the logits of a whole output, or by the loss as training has it.
+/// Log-probabilities by the logits of a whole output, or by the loss as training has it. The end
+/// cannot come first in a search: its share of the first token's probability is the others'.
 fn whole(
     model: &Model,
     source: &[u32],
@@ -34,24 +35,32 @@ fn whole(
     loss: bool,
 ) -> Vec<f32> {
     let decoder = model.decoder().expect("a decoder");
+    let end = decoder.settings().end;
     let mut s = Session::infer(model.weights().clone(), Arc::new(Pool::new(1)));
     let texts = Segments::single(source.len());
     let batch = model.batch(source.into(), None, texts.clone()).expect("a batch");
     let memory = model.tokens(&mut s, &batch);
     let batch = decoder.batch(read.as_slice().into(), Segments::single(read.len()));
     let rows = decoder.forward(&mut s, &batch.expect("a batch"), &memory, &texts);
-    if loss {
-        let losses = decoder.loss(&mut s, &rows, told.into(), 0.0, 1.0);
-        return losses.rows().as_slice().iter().map(|loss| -loss).collect();
-    }
     let logits = decoder.logits(&mut s, &rows);
-    let (classes, z) = (logits.rows().width(), logits.rows().as_slice());
-    let all = likeliest(&Pool::new(1), classes, z, &[], classes);
-    let of = |(likely, told): (&Vec<_>, &u32)| {
-        let found = likely.iter().find(|l: &&contexture_kernels::best::Likely| l.class == *told);
-        found.expect("every class has a probability").log_probability
+    let (classes, mut z) = (logits.rows().width(), logits.rows().as_slice().to_vec());
+    let by_logits = |z: &[f32], told: &[u32]| -> Vec<f32> {
+        let all = likeliest(&Pool::new(1), classes, z, &[], classes);
+        let of = |(likely, told): (&Vec<Likely>, &u32)| {
+            let found = likely.iter().find(|likely| likely.class == *told);
+            found.expect("every class has a probability").log_probability
+        };
+        all.iter().zip(told).map(of).collect()
     };
-    all.iter().zip(&told).map(of).collect()
+    if loss {
+        let first_ends = by_logits(&z[..classes], &[end])[0];
+        let losses = decoder.loss(&mut s, &rows, told.into(), 0.0, 1.0);
+        let mut found: Vec<f32> = losses.rows().as_slice().iter().map(|loss| -loss).collect();
+        found[0] -= (-first_ends.exp()).ln_1p();
+        return found;
+    }
+    z[end as usize] = -1e9;
+    by_logits(&z, &told)
 }
 
 #[test]

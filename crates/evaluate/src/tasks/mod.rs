@@ -10,5 +10,6 @@ pub mod retrieval;
 mod search;
 pub mod sts;
 pub mod tagging;
+pub mod translation;
 pub mod triples;
 pub mod wic;

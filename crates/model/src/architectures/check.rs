@@ -98,12 +98,13 @@ impl EncoderSettings {
                     return Err(refused("positions.learned.entries", entries, expected));
                 }
             }
-            PositionSettings::Buckets { buckets, farthest, .. } => {
+            PositionSettings::Buckets { buckets, farthest, one_sided } => {
                 if *buckets < 4 || !buckets.is_multiple_of(4) || *buckets > 1 << 16 {
                     return Err(refused("positions.buckets.buckets", buckets, "a multiple of 4"));
                 }
-                if *farthest <= buckets / 4 || *farthest > ENTRIES {
-                    let expected = format!("more than {} and at most {ENTRIES}", buckets / 4);
+                let own = if *one_sided { buckets / 2 } else { buckets / 4 };
+                if *farthest <= own || *farthest > ENTRIES {
+                    let expected = format!("more than {own} and at most {ENTRIES}");
                     return Err(refused("positions.buckets.farthest", farthest, expected));
                 }
             }

@@ -7,7 +7,11 @@
 //!
 //! A step keeps the `beam` likeliest continuations of a text. One that ends is put aside, and the next
 //! likeliest takes its place; a text is done when as many have ended as the beam is wide, or at its
-//! longest, where what has not ended is cut. Texts do not see each other: a text's outputs are the same in any company.
+//! longest, where what has not ended is cut. An output has a token at least: the end cannot come first,
+//! and the probability of the first token is shared by the others. Texts do not see each other: a
+//! text's outputs are the same in any company.
+
+use std::borrow::Cow;
 
 use contexture_kernels::Pool;
 use contexture_kernels::best::{Likely, likeliest};
@@ -15,6 +19,9 @@ use contexture_nn::{Segments, Session, Value};
 
 use super::{Decoder, DecoderState};
 use crate::ModelError;
+
+/// A logit that leaves no probability.
+const NEVER: f32 = -1e9;
 
 /// How to search.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,11 +106,16 @@ impl Decoder {
         while !open.is_empty() {
             let rows = self.step(s, &ids, &mut state)?;
             let logits = self.logits(s, &rows);
-            let (classes, z) = (logits.rows().width(), logits.rows().as_slice());
+            let classes = logits.rows().width();
+            let mut z = Cow::from(logits.rows().as_slice());
+            if state.place() == 1 {
+                // An output has a token at least: the end has no share of the first one's probability.
+                let ends = z.to_mut().iter_mut().skip(self.settings().end as usize);
+                ends.step_by(classes).for_each(|logit| *logit = NEVER);
+            }
             // An output that ends must leave another one to follow.
             let count = if search.beam == 1 { 1 } else { 2 * search.beam };
-            let likely = likeliest(pool, classes, z, &self.settings().never, count);
-            drop((rows, logits));
+            let likely = likeliest(pool, classes, &z, &self.settings().never, count);
             ids = self.follow(&mut open, &likely, &mut state, search, &mut found);
         }
         Ok(found)

@@ -71,7 +71,9 @@ pub(crate) fn plan(
 
 fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
     let path = place.file.shown.clone();
-    if place.entry.shape != expected {
+    // A vector may be stored as one row.
+    let row = expected.len() == 1 && place.entry.shape == [1, expected[0]];
+    if place.entry.shape != expected && !row {
         return Err(ModelError::Shape {
             path,
             tensor: tensor.into(),

@@ -50,10 +50,15 @@ const HEADS: &[&str] = &[
     "pre_classifier.",
     "discriminator_predictions.",
     "language.",
+    BIASES,
 ];
 const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "original_inv_freq"];
 /// Sinusoids, and second copies of words' tables: encoder-decoders have them in some versions.
 const COMPUTED_TABLES: &[&str] = &["embed_positions.weight", "embed_tokens.weight"];
+
+/// What `lm_head.bias` is called there, `[1, vocabulary]`.
+pub(super) const BIASES: &str = "final_logits_bias";
+pub(super) const HEAD_BIAS: &str = "lm_head.bias";
 
 /// What a tensor that no parameter reads may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +145,10 @@ pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
     if tensors.places.contains_key(name) {
         return Some(name.into());
     }
+    // transformers' Marian keeps the words' biases beside the head.
+    if name == HEAD_BIAS && tensors.places.contains_key(BIASES) {
+        return Some(BIASES.into());
+    }
     let (stem, suffix) = name.rsplit_once('.')?;
     let shared = match stem.strip_suffix(".decoder") {
         Some(stem) => format!("{stem}.bias"),
@@ -154,7 +163,9 @@ pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
         _ => return None,
     };
     let old = format!("{stem}.{old}");
-    (stem.ends_with("LayerNorm") && tensors.places.contains_key(&old)).then_some(old)
+    (["LayerNorm", "layer_norm"].iter().any(|norm| stem.ends_with(norm))
+        && tensors.places.contains_key(&old))
+    .then_some(old)
 }
 
 /// All tensors that nothing read, by what they are.

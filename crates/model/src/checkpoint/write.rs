@@ -10,7 +10,7 @@ use contexture_nn::{Param, Role, Weights};
 use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
 
-use super::names::{Dialect, pieces_of};
+use super::names::{BIASES, Dialect, HEAD_BIAS, pieces_of};
 use super::rows::{COLUMNS, OUTLIERS, SCALE};
 use crate::ModelError;
 use crate::folder::Folder;
@@ -114,6 +114,14 @@ pub(crate) fn write(
     fs::rename(&partial, path).map_err(failed)
 }
 
+/// The name and shape that the reference reads: transformers' Marian keeps the words' biases as a row.
+fn as_kept(name: &str, shape: Vec<usize>) -> (String, Vec<usize>) {
+    match (name, &shape[..]) {
+        (HEAD_BIAS, &[words]) => (BIASES.into(), vec![1, words]),
+        _ => (name.into(), shape),
+    }
+}
+
 /// The same tensors in another format; bytes with their scales beside them.
 fn converted<'a>(
     path: &Path,
@@ -179,7 +187,7 @@ pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelErro
 }
 
 /// What a folder holds besides weights that a copy needs.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 27] = [
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -196,6 +204,17 @@ const SETTINGS: [&str; 16] = [
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "generation_config.json",
+    "source.spm",
+    "target.spm",
+    "target_vocab.json",
+    "spiece.model",
+    "source_vocabulary.txt",
+    "target_vocabulary.txt",
+    "target/tokenizer.json",
+    "target/tokenizer_config.json",
+    "target/special_tokens_map.json",
+    "target/vocab.txt",
 ];
 const SETTING_LIMIT: u64 = 256 << 20;
 
@@ -245,8 +264,9 @@ fn outgoing<'a>(
             let shape =
                 if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
             if piece.parts == 1 {
+                let (name, shape) = as_kept(&piece.name, shape);
                 let (outliers, values) = (outliers.clone(), values.into());
-                tensors.insert(piece.name.clone(), Plain { shape, role, outliers, values });
+                tensors.insert(name, Plain { shape, role, outliers, values });
                 continue;
             }
             let zeros = || vec![0.0; share * piece.parts].into();

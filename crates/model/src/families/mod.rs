@@ -3,17 +3,20 @@
 
 mod bert;
 mod contexture;
+pub(crate) mod ctranslate2;
 mod distilbert;
 mod elmo;
 pub(crate) mod foreign;
 mod heads;
 mod jina_bert;
 mod many_langs;
+mod marian;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;
 mod roberta;
 mod shared;
+mod t5;
 mod table;
 
 pub(crate) use bert::FAMILY as BERT;

@@ -48,6 +48,43 @@ pub(super) fn sizes(config: &Config, keys: &SizeKeys) -> Result<Sizes, ModelErro
     })
 }
 
+/// The sizes of one side of an encoder-decoder, whose heads need not divide the hidden width; its keys
+/// are those of heads, inner width and layers.
+pub(super) fn widths(
+    config: &Config,
+    hidden: &str,
+    [heads, inner, layers]: [&str; 3],
+    vocabulary: &str,
+) -> Result<Sizes, ModelError> {
+    Ok(Sizes {
+        hidden: config.count(&[hidden], 1..=HIDDEN)?,
+        heads: config.count(&[heads], 1..=HEADS)?,
+        inner: config.count(&[inner], 1..=INNER)?,
+        vocabulary: config.count(&[vocabulary], 1..=VOCABULARY)?,
+        layers: config.count(&[layers], 1..=LAYERS)?,
+    })
+}
+
+/// A token's number.
+pub(super) fn token(config: &Config, key: &str, vocabulary: usize) -> Result<u32, ModelError> {
+    Ok(config.count(&[key], 0..=vocabulary - 1)? as u32)
+}
+
+/// Tokens that must never be told: a list of sequences, of which only single tokens can be honoured.
+pub(super) fn ids(config: &Config, key: &str, vocabulary: usize) -> Result<Vec<u32>, ModelError> {
+    let keys = [key];
+    let Some((key, value)) = config.get(&keys) else { return Ok(Vec::new()) };
+    let single = |entry: &serde_json::Value| match entry.as_array().map(Vec::as_slice) {
+        Some([id]) => id.as_u64().filter(|id| *id < vocabulary as u64).map(|id| id as u32),
+        _ => None,
+    };
+    let read = match value {
+        serde_json::Value::Null => Some(Vec::new()),
+        value => value.as_array().and_then(|list| list.iter().map(single).collect()),
+    };
+    read.ok_or_else(|| config.wrong(key, "lists of one token each, of the vocabulary", value))
+}
+
 /// Token types; `absent` where the configuration does not say.
 pub(super) fn token_types(config: &Config, absent: usize) -> Result<usize, ModelError> {
     Ok(config.optional_count(&["type_vocab_size"], 0..=TYPES)?.unwrap_or(absent))

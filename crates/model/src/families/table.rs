@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use contexture_kernels::Activation;
 
 use super::heads::Language;
-use super::{bert, contexture, distilbert, jina_bert, modernbert, mpnet, nomic_bert, roberta};
+use super::{
+    bert, contexture, ctranslate2, distilbert, jina_bert, marian, modernbert, mpnet, nomic_bert,
+    roberta, t5,
+};
 use crate::ModelError;
 use crate::architectures::{DecoderSettings, EncoderSettings};
 use crate::checkpoint::Dialect;
@@ -36,7 +39,7 @@ pub(super) type Decoding =
     fn(&Config, &EncoderSettings) -> Result<Option<DecoderSettings>, ModelError>;
 
 /// All families.
-pub static FAMILIES: [&Family; 8] = [
+pub static FAMILIES: [&Family; 11] = [
     &bert::FAMILY,
     &roberta::FAMILY,
     &distilbert::FAMILY,
@@ -44,6 +47,9 @@ pub static FAMILIES: [&Family; 8] = [
     &nomic_bert::FAMILY,
     &modernbert::FAMILY,
     &jina_bert::FAMILY,
+    &marian::FAMILY,
+    &t5::FAMILY,
+    &ctranslate2::FAMILY,
     &contexture::FAMILY,
 ];
 

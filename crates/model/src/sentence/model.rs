@@ -63,7 +63,10 @@ impl Model {
         if let Some(pooling) = &options.pooling {
             override_pooling(&mut modules, pooling);
         }
-        let config = config(&modules.encoder)?;
+        let config = match families::ctranslate2::config(&modules.encoder)? {
+            Some(config) => config,
+            None => config(&modules.encoder)?,
+        };
         let (family, mut settings) = families::read(&config)?;
         settings.dropout = options.dropout;
         let tensors = Tensors::open(&modules.encoder)?;
@@ -308,12 +311,32 @@ pub(super) fn wanted(
 
 fn config(folder: &Folder) -> Result<Config, ModelError> {
     match folder.json(CONFIG)? {
-        Some(value) => Config::new(folder.shown(CONFIG), value),
+        Some(mut value) => {
+            adopt_generation(folder, &mut value)?;
+            Config::new(folder.shown(CONFIG), value)
+        }
         None => Err(ModelError::NotFound {
             path: folder.shown(CONFIG),
             advice: "a model folder states its architecture there".into(),
         }),
     }
+}
+
+/// How outputs are made, which later versions of transformers keep in a file of its own.
+fn adopt_generation(folder: &Folder, config: &mut serde_json::Value) -> Result<(), ModelError> {
+    const FILE: &str = "generation_config.json";
+    const KEYS: [&str; 4] =
+        ["bad_words_ids", "decoder_start_token_id", "eos_token_id", "max_length"];
+    let decodes = config.get("is_encoder_decoder").and_then(serde_json::Value::as_bool);
+    let (Some(true), Some(config)) = (decodes, config.as_object_mut()) else { return Ok(()) };
+    let Some(found) = folder.json(FILE)? else { return Ok(()) };
+    for key in KEYS {
+        let absent = config.get(key).is_none_or(serde_json::Value::is_null);
+        if let Some(value) = found.get(key).filter(|_| absent) {
+            config.insert(key.into(), value.clone());
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn override_pooling(modules: &mut Modules, wanted: &[Pooling]) {

@@ -29,6 +29,10 @@ pub struct SourceSettings {
     /// Text, TSV, CSV, JSONL or Parquet, also gzip or zstd; `*` in a file's name stands for any
     /// characters.
     pub files: Vec<String>,
+    /// Plain text whose line n belongs to line n of `files`: the second field, as a translation's target.
+    /// As many files, in the same order, of as many lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
     /// `txt`, `tsv`, `csv`, `jsonl`, `parquet`; by the file's ending where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
@@ -88,6 +92,7 @@ impl SourceSettings {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
             files: vec![path.into().display().to_string()],
+            beside: Vec::new(),
             format: None,
             header: true,
             columns: Fields::new(),

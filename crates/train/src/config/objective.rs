@@ -150,6 +150,14 @@ impl ObjectiveSettings {
         matches!(self, Self::Masked(_) | Self::Causal(_) | Self::Bidirectional(_))
     }
 
+    /// Held-out rows whose outputs are compared with what they should be.
+    pub fn translated(&self) -> usize {
+        match self {
+            Self::Translation(s) => s.translated,
+            _ => 0,
+        }
+    }
+
     /// Whether it tells a text's counterpart, so that the model needs a decoder.
     pub fn needs_decoder(&self) -> bool {
         matches!(self, Self::Translation(_))

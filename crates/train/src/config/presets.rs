@@ -29,6 +29,21 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../../presets/elmo.toml"),
     },
     Preset {
+        name: "translation",
+        about: "a small Transformer that translates, for tens of thousands of pairs",
+        text: include_str!("../../presets/translation.toml"),
+    },
+    Preset {
+        name: "transformer_small",
+        about: "a Transformer that translates, half of the base model, for hundreds of thousands",
+        text: include_str!("../../presets/transformer_small.toml"),
+    },
+    Preset {
+        name: "transformer_base",
+        about: "the base Transformer of \"Attention Is All You Need\"",
+        text: include_str!("../../presets/transformer_base.toml"),
+    },
+    Preset {
         name: "contrastive",
         about: "sentence vectors from pairs of texts, with hard negatives where there are any",
         text: include_str!("../../presets/contrastive.toml"),

@@ -26,15 +26,48 @@ pub struct Row {
 pub struct RowReader {
     settings: SourceSettings,
     fields: Vec<String>,
-    waiting: VecDeque<PathBuf>,
+    waiting: VecDeque<Files>,
     open: Option<Open>,
     next: u64,
 }
 
+/// A file, and the one that stands beside it.
+#[derive(Debug, Clone)]
+struct Files {
+    path: PathBuf,
+    beside: Option<PathBuf>,
+}
+
 /// A file that is being read: each field is a pass of its own over the columns, in step.
 struct Open {
-    path: PathBuf,
+    files: Files,
     columns: Vec<Column>,
+    /// Rows of each so far.
+    read: Vec<u64>,
+}
+
+impl Open {
+    fn next(&mut self, column: usize) -> Result<Option<(usize, String)>, TrainError> {
+        let path = match &self.files.beside {
+            Some(beside) if column == 1 => beside,
+            _ => &self.files.path,
+        };
+        self.columns[column].next(path)
+    }
+
+    /// Two files side by side of which one ended before the other: how long each is.
+    fn unequal(&mut self) -> Result<TrainError, TrainError> {
+        for column in 0..self.columns.len() {
+            while self.next(column)?.is_some() {
+                self.read[column] += 1;
+            }
+        }
+        Ok(TrainError::Parallel {
+            first: self.files.path.clone(),
+            second: self.files.beside.clone().unwrap_or_default(),
+            lines: [self.read[0], self.read[1]],
+        })
+    }
 }
 
 enum Column {
@@ -64,10 +97,16 @@ impl RowReader {
     /// # Errors
     /// A pattern that no file fits, a format that is not known.
     pub fn open(settings: &SourceSettings, fields: &[String]) -> Result<Self, TrainError> {
-        let mut waiting = VecDeque::new();
-        for pattern in &settings.files {
-            waiting.extend(matching(pattern)?);
+        let all = |patterns: &[String]| -> Result<Vec<PathBuf>, TrainError> {
+            let found = patterns.iter().map(|pattern| matching(pattern));
+            Ok(found.collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        let (paths, beside) = (all(&settings.files)?, all(&settings.beside)?);
+        if !beside.is_empty() {
+            check_beside(settings, fields, paths.len(), beside.len())?;
         }
+        let mut beside = beside.into_iter();
+        let waiting = paths.into_iter().map(|path| Files { path, beside: beside.next() }).collect();
         if let Some(format) = &settings.format
             && InputFormat::from_name(format).is_none()
         {
@@ -85,24 +124,28 @@ impl RowReader {
     pub fn next_row(&mut self) -> Result<Option<Row>, TrainError> {
         loop {
             if self.open.is_none() {
-                let Some(path) = self.waiting.pop_front() else { return Ok(None) };
-                self.open = Some(self.open_file(path)?);
+                let Some(files) = self.waiting.pop_front() else { return Ok(None) };
+                self.open = Some(self.open_file(files)?);
             }
             let Some(open) = &mut self.open else { continue };
             let mut line = 0;
             let mut fields = Vec::with_capacity(open.columns.len());
-            for column in &mut open.columns {
-                if let Some((row, text)) = column.next(&open.path)? {
+            for number in 0..open.columns.len() {
+                if let Some((row, text)) = open.next(number)? {
                     line = row;
                     fields.push(text);
+                    open.read[number] += 1;
                 }
             }
             if fields.is_empty() {
                 self.open = None;
                 continue;
             }
-            let place = format!("{}:{line}", open.path.display());
+            let place = format!("{}:{line}", open.files.path.display());
             if fields.len() < open.columns.len() {
+                if open.files.beside.is_some() {
+                    return Err(open.unequal()?);
+                }
                 let (expected, found) = (open.columns.len(), fields.len());
                 let expected = format!("{expected} fields in step");
                 return Err(TrainError::Row { place, expected, found: found.to_string() });
@@ -113,10 +156,16 @@ impl RowReader {
         }
     }
 
-    fn open_file(&self, path: PathBuf) -> Result<Open, TrainError> {
-        let columns = self.fields.iter().map(|field| self.column(&path, field));
-        let columns = columns.collect::<Result<_, _>>()?;
-        Ok(Open { path, columns })
+    fn open_file(&self, files: Files) -> Result<Open, TrainError> {
+        let columns: Vec<Column> = match &files.beside {
+            Some(beside) => vec![lines(&files.path)?, lines(beside)?],
+            None => {
+                let columns = self.fields.iter().map(|field| self.column(&files.path, field));
+                columns.collect::<Result<_, _>>()?
+            }
+        };
+        let read = vec![0; columns.len()];
+        Ok(Open { files, columns, read })
     }
 
     fn column(&self, path: &Path, field: &str) -> Result<Column, TrainError> {
@@ -171,6 +220,41 @@ impl RowReader {
         let source = open_source(&Input::File(path.into()), &options)?;
         Ok(Column::Paragraphs(Paragraphs::new(source, Some(column))))
     }
+}
+
+/// Files side by side are plain text, and there are as many of both.
+fn check_beside(
+    settings: &SourceSettings,
+    fields: &[String],
+    files: usize,
+    beside: usize,
+) -> Result<(), TrainError> {
+    if fields.len() != 2 {
+        let expected =
+            "absent: only rows of two fields, such as source and target, are side by side";
+        return Err(TrainError::value("beside", expected, settings.beside.join(", ")));
+    }
+    if settings.join != Join::Line || !settings.columns.is_empty() {
+        let expected = "absent with `join` and `columns`, since a line is a row's field";
+        return Err(TrainError::value("beside", expected, settings.beside.join(", ")));
+    }
+    match files == beside {
+        true => Ok(()),
+        false => {
+            let expected = format!("{files} files, as many as `files`");
+            Err(TrainError::value("beside", expected, beside))
+        }
+    }
+}
+
+/// A file of plain text, whatever its name, a line a row.
+fn lines(path: &Path) -> Result<Column, TrainError> {
+    let options = SourceOptions {
+        format: Some(InputFormat::Text),
+        id: IdChoice::RowNumber,
+        ..SourceOptions::default()
+    };
+    Ok(Column::Rows(open_source(&Input::File(path.into()), &options)?))
 }
 
 /// The files of a pattern, by name; a name without `*` is itself.
@@ -233,5 +317,42 @@ mod tests {
         ] {
             assert_eq!(fits(name, pattern), expected, "{name} {pattern}");
         }
+    }
+
+    fn read(settings: &SourceSettings) -> Result<Vec<Vec<String>>, TrainError> {
+        let fields = ["source".to_owned(), "target".to_owned()];
+        let mut reader = RowReader::open(settings, &fields)?;
+        std::iter::from_fn(|| reader.next_row().transpose())
+            .map(|row| row.map(|row| row.fields))
+            .collect()
+    }
+
+    #[test]
+    fn files_side_by_side_are_read_in_step_and_counted_where_they_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (a, b) = (write("a.en", "one\n\nthree\n"), write("a.de", "eins\n\ndrei\n"));
+        let settings = |first: &str, second: &str| SourceSettings {
+            beside: vec![second.to_owned()],
+            ..SourceSettings::file(first)
+        };
+        let rows = read(&settings(&a, &b)).unwrap();
+        assert_eq!(rows, [["one", "eins"], ["", ""], ["three", "drei"]]);
+        let longer = write("b.de", "eins\nzwei\ndrei\nvier\nfünf\n");
+        let message = read(&settings(&a, &longer)).unwrap_err().to_string();
+        assert!(message.contains("a.en has 3 lines and"), "{message}");
+        assert!(message.contains("b.de has 5"), "{message}");
+        let message = read(&settings(&longer, &a)).unwrap_err().to_string();
+        assert!(message.contains("b.de has 5 lines and"), "{message}");
+        let mut two = settings(&a, &b);
+        two.files.push(longer);
+        let message = read(&two).unwrap_err().to_string();
+        assert!(message.contains("2 files"), "{message}");
+        two.join = Join::Paragraph;
+        assert!(read(&two).unwrap_err().to_string().contains("beside"));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use contexture_evaluate::metrics::{BleuCounts, ChrfCounts};
 use contexture_nn::Weights;
 
 use super::pass::Memory;
@@ -21,6 +22,8 @@ struct Batches {
     name: String,
     weight: f64,
     batches: Vec<Box<dyn Drawn>>,
+    /// Rows whose outputs are compared with what they should be.
+    translated: usize,
 }
 
 /// Mean losses on held-out rows.
@@ -30,6 +33,8 @@ pub struct HeldOutLoss {
     pub loss: f64,
     /// By objective.
     pub objectives: BTreeMap<String, f64>,
+    /// Of objectives whose outputs are texts: BLEU and chrF of greedy outputs, of 100.
+    pub scores: BTreeMap<String, f64>,
 }
 
 impl HeldOut {
@@ -56,7 +61,8 @@ impl HeldOut {
                 return Err(TrainError::NoData { what, detail: String::new() });
             }
             let (name, weight) = (settings.name().to_owned(), settings.weight());
-            objectives.push(Batches { name, weight, batches });
+            let translated = settings.translated();
+            objectives.push(Batches { name, weight, batches, translated });
         }
         Ok(Self { objectives })
     }
@@ -76,8 +82,9 @@ impl HeldOut {
         weights: &Arc<Weights>,
         memory: &Memory,
     ) -> Result<HeldOutLoss, TrainError> {
-        let mut result = HeldOutLoss { loss: 0.0, objectives: BTreeMap::new() };
-        for Batches { name, weight, batches } in &self.objectives {
+        let (objectives, scores) = (BTreeMap::new(), BTreeMap::new());
+        let mut result = HeldOutLoss { loss: 0.0, objectives, scores };
+        for Batches { name, weight, batches, translated } in &self.objectives {
             let (mut sum, mut terms) = (0.0, 0);
             for batch in batches {
                 let mut pass = Pass::judge(learner, weights.clone(), memory);
@@ -87,7 +94,27 @@ impl HeldOut {
             let mean = sum / terms.max(1) as f64;
             result.loss += weight * mean;
             result.objectives.insert(name.clone(), mean);
+            let mut outputs = Vec::new();
+            for batch in batches {
+                if outputs.len() < *translated {
+                    let mut pass = Pass::judge(learner, weights.clone(), memory);
+                    outputs.extend(batch.outputs(&mut pass, translated - outputs.len())?);
+                }
+            }
+            if !outputs.is_empty() {
+                result.scores.extend(scores_of(&outputs));
+            }
         }
         Ok(result)
     }
+}
+
+/// BLEU and chrF of outputs, each beside what it should be.
+fn scores_of(outputs: &[(String, String)]) -> [(String, f64); 2] {
+    let (mut bleu, mut chrf) = (BleuCounts::default(), ChrfCounts::default());
+    for (output, reference) in outputs {
+        bleu += BleuCounts::of(output, &[reference]);
+        chrf += ChrfCounts::of(output, &[reference]);
+    }
+    [("bleu".into(), bleu.corpus().score), ("chrf".into(), chrf.score())]
 }

@@ -51,6 +51,20 @@ pub trait Drawn: Send {
     /// Token numbers or lengths that the model refuses.
     fn run(&self, pass: &mut Pass<'_>) -> Result<f64, TrainError>;
 
+    /// What the model makes of its rows, each beside what it should be, up to `most` of them: for
+    /// objectives whose outputs are texts. Nothing for the others.
+    ///
+    /// # Errors
+    /// As [`Drawn::run`].
+    fn outputs(
+        &self,
+        pass: &mut Pass<'_>,
+        most: usize,
+    ) -> Result<Vec<(String, String)>, TrainError> {
+        let _ = (pass, most);
+        Ok(Vec::new())
+    }
+
     /// Operations of a training step on it, for the share of the machine's peak: 2 for each
     /// multiply-add, forward and backward.
     fn operations(&self, model: &contexture_model::Model) -> f64;

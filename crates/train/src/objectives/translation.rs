@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
+use contexture_engine::translate::longest_output;
 use contexture_model::Model;
+use contexture_model::architectures::Search;
 use contexture_nn::{Rows, Segments};
 use contexture_text::{Overflow, Tokenizer};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ pub(super) struct Translation {
 struct Pair {
     source: Tokens,
     target: Vec<u32>,
+    /// The target as it was written.
+    reference: String,
     place: String,
 }
 
@@ -77,7 +81,8 @@ impl Translation {
             let (expected, found) = ("a source with a token".into(), "none".into());
             return Err(TrainError::Row { place: row.place, expected, found });
         }
-        Ok(Pair { source, target, place: row.place })
+        let reference = row.fields[1].clone();
+        Ok(Pair { source, target, reference, place: row.place })
     }
 }
 
@@ -182,6 +187,30 @@ impl Drawn for Paired {
         let sum = losses.rows().as_slice().iter().map(|loss| f64::from(*loss)).sum();
         pass.backward(&mut s, vec![(&losses, Rows::new(vec![scale; terms], 1))]);
         Ok(sum)
+    }
+
+    fn outputs(
+        &self,
+        pass: &mut Pass<'_>,
+        most: usize,
+    ) -> Result<Vec<(String, String)>, TrainError> {
+        let learner = pass.learner;
+        let Some(decoder) = learner.model.decoder() else { return Ok(Vec::new()) };
+        let pairs = &self.pairs[..self.pairs.len().min(most)];
+        let sources: Vec<Tokens> = pairs.iter().map(|pair| pair.source.clone()).collect();
+        let source = learner.batch(&sources)?;
+        let longest: Vec<usize> =
+            sources.iter().map(|source| longest_output(decoder, source.len())).collect();
+        let mut s = pass.plain_session();
+        let memory = learner.model.tokens(&mut s, &source);
+        let texts = (&memory, source.segments());
+        let found = decoder.search(&mut s, &learner.pool, texts, &longest, &Search::default())?;
+        let mut outputs = Vec::with_capacity(pairs.len());
+        for (pair, found) in pairs.iter().zip(found) {
+            let ids = found.first().map(|output| output.ids.as_slice()).unwrap_or_default();
+            outputs.push((learner.target.decode(ids, true)?, pair.reference.clone()));
+        }
+        Ok(outputs)
     }
 
     fn operations(&self, model: &Model) -> f64 {

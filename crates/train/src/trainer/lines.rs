@@ -72,6 +72,7 @@ impl HeldOutLine {
             false => loss.objectives.clone(),
         };
         held_out.insert("loss".into(), loss.loss);
+        held_out.extend(loss.scores.iter().map(|(name, score)| (name.clone(), *score)));
         Self { step, tokens, held_out }
     }
 }

@@ -10,8 +10,8 @@ use crate::model::ModelArguments;
 
 /// Measure a model on gold answers, with 95 % intervals.
 ///
-/// Figures are those of scipy, scikit-learn and trec_eval. Shares are shown times 100 and written
-/// to JSON as shares.
+/// Figures are those of scipy, scikit-learn, trec_eval and sacreBLEU. Shares are shown times 100 and
+/// written to JSON as shares; BLEU and chrF are points of 100 in both.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     contexture eval sts sts-dev.tsv sick.tsv\n  \
@@ -22,38 +22,33 @@ use crate::model::ModelArguments;
     contexture eval classify sst2-train.tsv --test sst2-dev.tsv\n  \
     contexture eval tagging ewt-train.tsv --test ewt-dev.tsv --layer mix\n  \
     contexture eval minimal-pairs agreement.tsv --model ./my-masked-lm\n  \
-    contexture eval perplexity held-out.txt --model ./my-masked-lm\n\n\
+    contexture eval perplexity held-out.txt --model ./my-masked-lm\n  \
+    contexture eval translation --hypotheses out.de --references ref.de\n\n\
     `contexture eval TASK --help` shows a task's options with examples.")]
 pub(crate) struct EvalArguments {
     #[command(subcommand)]
     pub(crate) task: Task,
 }
 
+// A variant's comment would take the place of its arguments' own, which say more.
 #[derive(Subcommand)]
 pub(crate) enum Task {
-    /// Textual similarity: Spearman and Pearson of cosine and gold score.
     Sts(Sts),
-    /// Pair classification: average precision, best accuracy and F1 of the cosine.
     Pairs(Pairs),
-    /// Triples: is a sentence closer to its paraphrase than to another one?
     Triples(Triples),
-    /// Retrieval in folders shaped as BEIR's: nDCG, recall, MRR, MAP.
     Retrieval(Retrieval),
-    /// Word in context: does a word mean the same in two sentences?
     Wic(Wic),
-    /// Classification by a linear probe on sentence vectors.
     Classify(Classify),
-    /// Tagging by a linear probe on word vectors.
     Tagging(Tagging),
-    /// Minimal pairs: is the grammatical sentence the likelier one? Needs a language head.
     MinimalPairs(MinimalPairs),
-    /// Perplexity of a causal model, pseudo-perplexity of a masked one. Needs a language head.
     Perplexity(Perplexity),
+    Translation(Translation),
 }
 
 impl Task {
-    pub(crate) fn shared(&self) -> &Shared {
-        match self {
+    /// What every task takes, and what those with a model take besides.
+    fn options(&self) -> (&Reporting, Option<&Shared>) {
+        let shared = match self {
             Self::Sts(task) => &task.shared,
             Self::Pairs(task) => &task.shared,
             Self::Triples(task) => &task.shared,
@@ -63,13 +58,24 @@ impl Task {
             Self::Tagging(task) => &task.shared,
             Self::MinimalPairs(task) => &task.shared,
             Self::Perplexity(task) => &task.shared,
-        }
+            Self::Translation(task) => return (&task.reporting, None),
+        };
+        (&shared.reporting, Some(shared))
+    }
+
+    pub(crate) fn reporting(&self) -> &Reporting {
+        self.options().0
+    }
+
+    /// `None` of a task without a model.
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        self.options().1
     }
 }
 
 /// What every task takes.
 #[derive(Args)]
-pub(crate) struct Shared {
+pub(crate) struct Reporting {
     /// Print the result as one JSON object.
     #[arg(long, conflicts_with = "markdown")]
     pub(crate) json: bool,
@@ -92,6 +98,13 @@ pub(crate) struct Shared {
     /// No bar and no summary; errors are still said.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// What every task with a model takes.
+#[derive(Args)]
+pub(crate) struct Shared {
+    #[command(flatten)]
+    pub(crate) reporting: Reporting,
     #[command(flatten)]
     pub(crate) model: ModelArguments,
     #[command(flatten)]
@@ -368,7 +381,7 @@ pub(crate) struct Tagging {
     pub(crate) shared: Shared,
 }
 
-/// Minimal pairs: is the grammatical sentence the likelier one?
+/// Minimal pairs: is the grammatical sentence the likelier one? Needs a language head.
 ///
 /// A causal model compares the sentences' log-likelihoods. A masked one masks the differing words
 /// together and compares the sums of their log-probabilities; --score sentence masks every token in
@@ -407,7 +420,7 @@ pub(crate) enum ScoreName {
     Sentence,
 }
 
-/// Perplexity of a causal model, pseudo-perplexity of a masked one.
+/// Perplexity of a causal model, pseudo-perplexity of a masked one. Needs a language head.
 ///
 /// A masked model is asked for a share of each text's tokens, drawn by --seed and masked together;
 /// --exact masks every token in turn: as many forwards as tokens. The two kinds do not compare.
@@ -435,4 +448,24 @@ pub(crate) struct Perplexity {
     pub(crate) exact: bool,
     #[command(flatten)]
     pub(crate) shared: Shared,
+}
+
+/// Translation: BLEU and chrF of a system's output. Needs no model.
+///
+/// Files hold a sentence a line, plain, .gz or .zst; line N of one belongs to line N of the others,
+/// empty lines too. Figures are sacreBLEU's on its default settings (tokenizer 13a, exp smoothing,
+/// chrF2), for text as people write it, not cut into tokens.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    contexture eval translation --hypotheses out.de --references ref.de\n  \
+    contexture eval translation --hypotheses a.de b.de --references ref1.de ref2.de --json")]
+pub(crate) struct Translation {
+    /// What systems wrote: a row each.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub(crate) hypotheses: Vec<PathBuf>,
+    /// What people wrote; several files are several right translations of each sentence.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub(crate) references: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reporting: Reporting,
 }

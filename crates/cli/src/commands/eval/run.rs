@@ -10,7 +10,7 @@ use contexture::{EmbedOptions, Embedder};
 use contexture_evaluate::report::Report;
 use contexture_evaluate::{Bootstrap, Likelihood, Progress, Setup};
 
-use super::arguments::{EvalArguments, Shared, Task};
+use super::arguments::{EvalArguments, Reporting, Task};
 use super::{display, tasks};
 use crate::say;
 
@@ -23,17 +23,17 @@ enum Format {
 }
 
 impl Format {
-    fn of(shared: &Shared) -> Self {
-        match (shared.json, shared.markdown) {
+    fn of(reporting: &Reporting) -> Self {
+        match (reporting.json, reporting.markdown) {
             (true, _) => Self::Json,
             (_, true) => Self::Markdown,
             _ => Self::Text,
         }
     }
 
-    fn of_file(shared: &Shared, path: &Path) -> Self {
+    fn of_file(reporting: &Reporting, path: &Path) -> Self {
         match path.extension().and_then(|ending| ending.to_str()) {
-            _ if shared.json || shared.markdown => Self::of(shared),
+            _ if reporting.json || reporting.markdown => Self::of(reporting),
             Some("json") => Self::Json,
             Some("md" | "markdown") => Self::Markdown,
             _ => Self::Text,
@@ -51,52 +51,56 @@ impl Format {
 
 pub(crate) fn run(arguments: EvalArguments) -> Result<()> {
     let task = arguments.task;
-    let shared = task.shared();
+    let reporting = task.reporting();
     // What cannot be read is said before a model is opened or even fetched.
     let data = tasks::Data::read(&task)?;
     let model = Opened::open(&task)?;
     let begun = Instant::now();
-    let bar = display::bar(shared.quiet);
+    let bar = display::bar(reporting.quiet);
     let tell = |progress: Progress| display::show(&bar, progress);
-    let setup = setup(shared, model.threads(), &tell);
+    let setup = setup(&task, model.threads(), &tell);
     let outcome = match &model {
         Opened::Embedder(embedder) => data.evaluate(&task, embedder, &setup),
         Opened::Likelihood(model) => data.evaluate_language(&task, model, &setup),
+        Opened::Nothing => data.evaluate_output(&task, &setup),
     };
     bar.finish_and_clear();
     let mut report = outcome?;
-    report.model = shared.model.model.clone();
+    report.model = task.shared().map(|shared| shared.model.model.clone());
     report.seconds = begun.elapsed().as_secs_f64();
-    if let Some(path) = &shared.out {
-        write(path, &Format::of_file(shared, path).write(&report)?)?;
+    if let Some(path) = &reporting.out {
+        write(path, &Format::of_file(reporting, path).write(&report)?)?;
     }
-    if !shared.quiet {
+    if !reporting.quiet {
         let threads = model.threads();
         eprintln!("contexture: {:.1} s on {threads} threads", report.seconds);
     }
-    say::out(&Format::of(shared).write(&report)?)
+    say::out(&Format::of(reporting).write(&report)?)
 }
 
 /// A model, opened for what the task asks of it.
 enum Opened {
     Embedder(Embedder),
     Likelihood(Box<Likelihood<'static>>),
+    /// The task judges output that is there already.
+    Nothing,
 }
 
 impl Opened {
     fn open(task: &Task) -> Result<Self> {
-        let shared = task.shared();
+        let Some(shared) = task.shared() else { return Ok(Self::Nothing) };
+        let quiet = shared.reporting.quiet;
         if matches!(task, Task::MinimalPairs(_) | Task::Perplexity(_)) {
             if shared.vectors.options() != EmbedOptions::default() {
                 bail!(
                     "options of vectors (--layer, --dimensions, --prompt, ...) are for other tasks"
                 );
             }
-            let located = shared.model.locate(shared.quiet)?;
+            let located = shared.model.locate(quiet)?;
             let model = Likelihood::open_in(located.folder, &shared.model.options())?;
             return Ok(Self::Likelihood(Box::new(model)));
         }
-        let embedder = shared.model.open(shared.quiet)?;
+        let embedder = shared.model.open(quiet)?;
         if !matches!(task, Task::Wic(_) | Task::Tagging(_)) {
             shared.model.say_what_is_assumed(&embedder)?;
         }
@@ -107,14 +111,16 @@ impl Opened {
         match self {
             Self::Embedder(embedder) => embedder.threads(),
             Self::Likelihood(model) => model.threads(),
+            Self::Nothing => 1,
         }
     }
 }
 
-fn setup<'a>(shared: &Shared, threads: usize, tell: &'a (dyn Fn(Progress) + Sync)) -> Setup<'a> {
-    let Shared { bootstrap: resamples, seed, .. } = *shared;
+fn setup<'a>(task: &Task, threads: usize, tell: &'a (dyn Fn(Progress) + Sync)) -> Setup<'a> {
+    let Reporting { bootstrap: resamples, seed, .. } = *task.reporting();
     let bootstrap = Bootstrap { resamples, seed, threads };
-    Setup { options: shared.vectors.options(), bootstrap, progress: tell }
+    let options = task.shared().map(|shared| shared.vectors.options()).unwrap_or_default();
+    Setup { options, bootstrap, progress: tell }
 }
 
 /// Written beside its place, synced and renamed: a file is whole or not there.

@@ -9,12 +9,12 @@ use contexture_evaluate::probe::LogisticSettings;
 use contexture_evaluate::report::{Figure, Line, Report, Unit};
 use contexture_evaluate::{
     Collection, Likelihood, Setup, classify, minimal_pairs, pairs, perplexity, retrieval, sts,
-    tagging, triples, wic,
+    tagging, translation, triples, wic,
 };
 
 use super::arguments::{
-    Classify, MinimalPairs, Pairs, Perplexity, Retrieval, ScoreName, Shared, Sts, Tagging, Task,
-    Triples, Wic,
+    Classify, MinimalPairs, Pairs, Perplexity, Retrieval, ScoreName, Sts, Tagging, Task,
+    Translation, Triples, Wic,
 };
 
 /// What a task's files hold, each with its name.
@@ -28,6 +28,7 @@ pub(super) enum Data {
     Tagging { training: Vec<tagging::Tagged>, test: Vec<tagging::Tagged> },
     MinimalPairs(minimal_pairs::PairFile),
     Perplexity(Vec<(String, Source)>),
+    Translation(Vec<(String, translation::Translations)>),
 }
 
 /// Each file under a name that is short and yet tells it from the others.
@@ -51,19 +52,21 @@ impl Data {
             Task::Pairs(task) => task.read(),
             Task::Triples(task) => task.read(),
             Task::Retrieval(task) => {
-                let Retrieval { split, shared: Shared { limit, .. }, .. } = task;
-                let open = |path: &Path| Collection::open(path, split.as_deref(), *limit);
+                let Retrieval { split, shared, .. } = task;
+                let open =
+                    |path: &Path| Collection::open(path, split.as_deref(), shared.reporting.limit);
                 Ok(Self::Retrieval(each(&task.data, open)?))
             }
             Task::Wic(task) => task.read(),
             Task::Classify(task) => task.read(),
             Task::Tagging(task) => {
-                let Tagging { data, test, tag, shared: Shared { limit, .. }, .. } = task;
-                let training = tagging::read(data, *tag, *limit)?;
-                Ok(Self::Tagging { training, test: tagging::read(test, *tag, *limit)? })
+                let Tagging { data, test, tag, shared, .. } = task;
+                let read = |path: &Path| tagging::read(path, *tag, shared.reporting.limit);
+                Ok(Self::Tagging { training: read(data)?, test: read(test)? })
             }
             Task::MinimalPairs(task) => task.read(),
             Task::Perplexity(task) => task.read(),
+            Task::Translation(task) => task.read(),
         }
     }
 
@@ -169,7 +172,7 @@ impl Data {
                     false => perplexity::Masking::Share(task.mask),
                 };
                 for (name, source) in data {
-                    let limit = task.shared.limit.unwrap_or(usize::MAX);
+                    let limit = task.shared.reporting.limit.unwrap_or(usize::MAX);
                     let texts = perplexity::texts(source).take(limit);
                     let result = perplexity(model, texts, masking, setup)?;
                     found.add(result.line(name), result.truncated, &result)?;
@@ -178,6 +181,31 @@ impl Data {
             _ => bail!("the data are not this task's"),
         }
         Ok(found.report)
+    }
+
+    /// As [`Data::evaluate`], of tasks that judge output without a model.
+    pub(super) fn evaluate_output(self, task: &Task, setup: &Setup<'_>) -> Result<Report> {
+        let mut found = Found::default();
+        match (self, task) {
+            (Self::Translation(data), Task::Translation(_)) => {
+                found.of("translation", "sentences");
+                for (name, data) in data {
+                    let result = translation(&data, setup)?;
+                    found.add(result.line(name.as_str()), 0, &result)?;
+                    found.translation(&name, &result);
+                }
+            }
+            _ => bail!("the data are not this task's"),
+        }
+        Ok(found.report)
+    }
+}
+
+impl Translation {
+    fn read(&self) -> Result<Data> {
+        let limit = self.reporting.limit;
+        let read = |path: &Path| translation::read(path, &self.references, limit);
+        Ok(Data::Translation(each(&self.hypotheses, read)?))
     }
 }
 
@@ -188,7 +216,11 @@ impl MinimalPairs {
             ungrammatical: self.ungrammatical.clone(),
             case: self.case.clone(),
         };
-        Ok(Data::MinimalPairs(minimal_pairs::read(&self.data, &columns, self.shared.limit)?))
+        Ok(Data::MinimalPairs(minimal_pairs::read(
+            &self.data,
+            &columns,
+            self.shared.reporting.limit,
+        )?))
     }
 }
 
@@ -219,7 +251,7 @@ impl Sts {
             second: self.columns.second.clone(),
             no_header: self.columns.no_header,
         };
-        let limit = self.shared.limit;
+        let limit = self.shared.reporting.limit;
         Ok(Data::Sts(each(&self.data, |path| sts::read(path, &columns, limit))?))
     }
 }
@@ -232,7 +264,7 @@ impl Pairs {
             second: self.columns.second.clone(),
             no_header: self.columns.no_header,
         };
-        let limit = self.shared.limit;
+        let limit = self.shared.reporting.limit;
         Ok(Data::Pairs(each(&self.data, |path| pairs::read(path, &columns, limit))?))
     }
 }
@@ -261,7 +293,7 @@ impl Wic {
             second: self.columns.second.clone(),
             no_header: self.columns.no_header,
         };
-        let limit = self.shared.limit;
+        let limit = self.shared.reporting.limit;
         let training = match &self.train {
             Some(path) => wic::read(path, &columns, None)?,
             None => Vec::new(),
@@ -279,7 +311,7 @@ impl Triples {
             kind: self.kind.clone(),
             no_header: self.no_header,
         };
-        Ok(Data::Triples(triples::read(&self.data, &columns, self.shared.limit)?))
+        Ok(Data::Triples(triples::read(&self.data, &columns, self.shared.reporting.limit)?))
     }
 }
 
@@ -290,7 +322,7 @@ impl Classify {
             text: self.text.clone(),
             no_header: self.no_header,
         };
-        let read = |path: &Path| classify::read(path, &columns, self.shared.limit);
+        let read = |path: &Path| classify::read(path, &columns, self.shared.reporting.limit);
         let test = self.test.as_deref().map(read).transpose()?;
         Ok(Data::Classify { training: read(&self.data)?, test })
     }
@@ -306,7 +338,7 @@ impl Default for Found {
         Self {
             report: Report {
                 task: String::new(),
-                model: String::new(),
+                model: None,
                 unit: "items",
                 lines: Vec::new(),
                 notes: Vec::new(),
@@ -382,6 +414,21 @@ impl Found {
             ));
         }
         self.without_vector("pairs", result.without_vector, "cosine 0");
+    }
+
+    fn translation(&mut self, name: &str, result: &translation::TranslationResult) {
+        let counts = [
+            (result.empty_hypotheses, "hypotheses are empty and match nothing"),
+            (result.empty_references, "sentences have an empty reference"),
+        ];
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            self.note(format!("{name}: {count} {what}"));
+        }
+        for signature in [&result.bleu_signature, &result.chrf_signature] {
+            if !self.report.notes.contains(signature) {
+                self.note(signature.clone());
+            }
+        }
     }
 
     fn without_vector(&mut self, what: &str, count: usize, instead: &str) {

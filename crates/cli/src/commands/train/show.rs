@@ -100,7 +100,10 @@ impl Display {
                     0 | 1 => String::new(),
                     _ => format!(" ({})", parts.collect::<Vec<_>>().join(", ")),
                 };
-                self.say(&format!("step {step}: held-out loss {:.4}{parts}{mark}", loss.loss));
+                let scores = loss.scores.iter().map(|(name, score)| format!(", {name} {score:.2}"));
+                let scores: String = scores.collect();
+                let held_out = loss.loss;
+                self.say(&format!("step {step}: held-out loss {held_out:.4}{parts}{scores}{mark}"));
             }
             _ => {}
         }

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Encoder-decoders that differ only in how they know order: docs/theory.md has what came of them.
+#   bench/translation/run.sh DATA multi30k|scan [RUNS] [STEPS]      DATA holds mt/ and seq2seq/
+# Each can be stopped and gone on with.
+set -euo pipefail
+data=$(cd "$1" && pwd)
+task=$2
+runs=${3:-runs/$task-positions}
+steps=${4:-1500}
+contexture=${CONTEXTURE:-target/release/contexture}
+config=$(mktemp)
+outputs=$(mktemp)
+trap 'rm -f "$config" "$outputs" "$outputs".*' EXIT
+here=$(cd "$(dirname "$0")" && pwd)
+sed "s#DATA/#$data/#; s#HERE/#$here/#" "$here/$task.toml" > "$config"
+
+# As many parameters besides words: 2 layers of LSTM that read both ways against 4 of attention.
+settings() {
+    case $1 in
+        lstm) echo 'model.aggregator="lstm" model.layers=2 model.positions="none"' ;;
+        *) echo "model.positions=\"$1\"" ;;
+    esac
+}
+
+# NAME SOURCE-AND-TARGET [more settings]: trains, translates, judges.
+one() {
+    local name=$1 pairs=$2 sets=()
+    shift 2
+    for set in "$@"; do sets+=(--set "$set"); done
+    "$contexture" train "$config" --output "$runs/$name" --steps "$steps" "${sets[@]}"
+    read_file() { case $pairs in *.gz) gzip -dc "$pairs" ;; *) cat "$pairs" ;; esac; }
+    read_file | cut -f1 > "$outputs.source"
+    read_file | cut -f2 > "$outputs.target"
+    "$contexture" translate --model "$runs/$name" --input "$outputs.source" --input-format txt --beam 1 \
+        --output "$outputs.txt"
+    "$contexture" eval translation --hypotheses "$outputs.txt" --references "$outputs.target" --json \
+        > "$runs/$name/judged.json"
+    paste "$outputs.txt" "$outputs.target" |
+        awk -F'\t' '{ right += $1 == $2 } END { printf "%.1f %% of %d exactly\n", 100 * right / NR, NR }' |
+        tee "$runs/$name/exact.txt"
+}
+
+for name in none sinusoidal learned rotary lstm; do
+    # shellcheck disable=SC2046
+    case $task in
+        scan)
+            for split in simple length addprim-jump; do
+                one "$split-$name" "$data/seq2seq/scan-$split-test.tsv.gz" $(settings "$name") \
+                    "objective.0.data.train=[{files=[\"$data/seq2seq/scan-$split-train.tsv.gz\"],header=false,columns={source=\"1\",target=\"2\"}}]" \
+                    "objective.0.data.held_out=[{files=[\"$data/seq2seq/scan-$split-test.tsv.gz\"],header=false,columns={source=\"1\",target=\"2\"}}]"
+            done ;;
+        *) one "$name" "$data/mt/$task-val.en-de-fr.tsv.gz" $(settings "$name") ;;
+    esac
+done
