@@ -179,7 +179,7 @@ pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelErro
 }
 
 /// What a folder holds besides weights that a copy needs.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 21] = [
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -196,6 +196,11 @@ const SETTINGS: [&str; 16] = [
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "spiece.model",
+    "source.spm",
+    "target.spm",
+    "target_vocab.json",
+    "generation_config.json",
 ];
 const SETTING_LIMIT: u64 = 256 << 20;
 
