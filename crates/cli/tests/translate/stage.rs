@@ -32,11 +32,13 @@ pub(crate) fn pair(number: usize) -> [String; 2] {
 /// Numbers of pairs that there are.
 pub(crate) const PAIRS: usize = 300;
 
-/// The model's folder; it stays until the program's end.
+/// The model's folder, made anew in each run of this program.
 pub(crate) fn model() -> &'static Path {
     static MODEL: OnceLock<PathBuf> = OnceLock::new();
     MODEL.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder").keep();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("translate");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
         let rows = (0..PAIRS).filter(|n| n % 10 != 7).map(|n| pair(n).join("\t") + "\n");
         let rows = format!("source\ttarget\n{}", rows.collect::<String>());
         std::fs::write(folder.join("pairs.tsv"), rows).expect("pairs");
