@@ -177,10 +177,10 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::open_tokenizer`].
     pub fn open_target_tokenizer(folder: &Folder) -> Result<Option<Tokenizer>, EngineError> {
-        match folder.holds("target/tokenizer.json")? {
-            true => open_tokenizer(&folder.within("target")?).map(Some),
-            false if folder.files().is_some() || folder.holds("tokenizer.json")? => Ok(None),
-            false => Ok(Tokenizer::open_target_list(folder.path())?),
+        // Folders in memory are of encoders.
+        match folder.files() {
+            Some(_) => Ok(None),
+            None => Ok(Tokenizer::open_target(folder.path())?),
         }
     }
 

@@ -62,7 +62,14 @@ pub(crate) fn open_tokenizer(folder: &Folder) -> Result<Tokenizer, EngineError> 
 
 /// Whether a tokenizer's file stands in the folder. What is wrong with it is said where it is opened.
 pub(crate) fn holds_tokenizer(folder: &Folder) -> bool {
-    let files = ["tokenizer.json", "characters.json", "vocab.txt", "source_vocabulary.txt"];
+    let files = [
+        "tokenizer.json",
+        "characters.json",
+        "vocab.txt",
+        "spiece.model",
+        "source.spm",
+        "source_vocabulary.txt",
+    ];
     files.iter().any(|name| folder.holds(name).unwrap_or(true))
 }
 

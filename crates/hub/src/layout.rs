@@ -31,6 +31,10 @@ const SMALL_FILES: &[&str] = &[
     "sentencepiece.bpe.model",
     "sentencepiece.model",
     "spiece.model",
+    "source.spm",
+    "target.spm",
+    "target_vocab.json",
+    "generation_config.json",
     "tokenizer.model",
     "README.md",
     "LICENSE",
@@ -126,7 +130,7 @@ fn not_a_model(place: &str, found: &str) -> HubError {
 pub(crate) fn check_folder(folder: &Path) -> Result<(), HubError> {
     let place = folder.display().to_string();
     let folders = module_folders(folder);
-    if is_elmo(folder) {
+    if is_elmo(folder) || is_ctranslate2(folder) {
         return Ok(());
     }
     if !folders.iter().any(|path| path.join("config.json").is_file()) {
@@ -164,6 +168,13 @@ fn is_elmo(folder: &Path) -> bool {
         && any(&|name| name.ends_with("options.json"))
         && any(&|name| name.ends_with(".hdf5") || name.ends_with(".h5"))
         || folder.join("char.dic").is_file() && !plain
+}
+
+/// CTranslate2's first Transformers, whose sizes are their tensors': two lists of words beside weights.
+fn is_ctranslate2(folder: &Path) -> bool {
+    ["source_vocabulary.txt", "target_vocabulary.txt", WEIGHTS]
+        .iter()
+        .all(|name| folder.join(name).is_file())
 }
 
 fn check_shards(place: &str, folder: &Path) -> Result<(), HubError> {

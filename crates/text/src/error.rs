@@ -16,8 +16,8 @@ pub enum TextError {
     },
     /// The folder holds no tokenizer.
     #[error(
-        "{folder}: no tokenizer found: expected tokenizer.json, or vocab.txt with \
-         tokenizer_config.json; write one with `tokenizer.save_pretrained(...)` of transformers",
+        "{folder}: no tokenizer found: expected tokenizer.json, vocab.txt with \
+         tokenizer_config.json, spiece.model, or source.spm and target.spm with vocab.json; write one with `tokenizer.save_pretrained(...)` of transformers",
         folder = folder.display()
     )]
     Missing {

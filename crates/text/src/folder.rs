@@ -90,7 +90,8 @@ fn text(path: PathBuf, bytes: Vec<u8>) -> Result<String, TextError> {
     })
 }
 
-fn bytes(folder: Folder, name: &str, limit: u64) -> Result<Option<Vec<u8>>, TextError> {
+/// The bytes of `folder/name`, or `None` where there is no such file.
+pub(crate) fn bytes(folder: Folder, name: &str, limit: u64) -> Result<Option<Vec<u8>>, TextError> {
     let path = folder.join(name);
     let folder = match folder {
         Folder::System(folder) => folder,

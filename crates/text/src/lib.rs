@@ -7,6 +7,7 @@
 //!
 //! WordPiece files of the BERT kind take a path of their own, which gives the same ids and spans
 //! as the `tokenizers` crate at many times its speed; every other kind goes through that crate.
+//! SentencePiece's own model files, as Marian and T5 have them, are read as SentencePiece reads them.
 //! Models that spell words out, as ELMo does, get words and their characters.
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod folder;
 mod frame;
 mod library;
 mod lists;
+mod sentencepiece;
 mod tokenizer;
 pub mod training;
 mod vectors;

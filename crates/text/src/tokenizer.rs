@@ -13,6 +13,7 @@ use crate::folder::{Folder, SETTINGS_LIMIT, TOKENIZER_LIMIT, read};
 use crate::frame::Frame;
 use crate::library::Library;
 use crate::lists;
+use crate::sentencepiece::{self, Opened, SentencePiece, Side};
 use crate::wordpiece::{Scratch, WordPiece};
 
 /// Ids of the tokens with a role, where the folder names them.
@@ -37,6 +38,7 @@ enum Engine {
     WordPiece(Box<WordPiece>),
     Library(Box<Library>),
     Characters(Box<Characters>),
+    SentencePiece(Box<SentencePiece>),
 }
 
 /// A tokenizer, ready to be used from many threads.
@@ -49,13 +51,17 @@ pub struct Tokenizer {
     path: PathBuf,
 }
 
+const CONFIG: &str = "tokenizer_config.json";
+const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+
 /// `model_max_length` at or beyond this means "none": transformers writes about 1e30.
 const NO_MAXIMUM: f64 = 1e9;
 
 impl Tokenizer {
     /// Opens the tokenizer of a model folder: `tokenizer.json`; or `characters.json`, an ELMo's
     /// `options.json` or ELMoForManyLangs' `char.dic`, whose words are spelled out; or `vocab.txt`
-    /// as BERT has it.
+    /// as BERT has it; or SentencePiece's models, `spiece.model` as T5 has it, or Marian's
+    /// `source.spm`, of which this is the source's side (see [`Tokenizer::open_target`]).
     /// `tokenizer_config.json`, `special_tokens_map.json` and `sentence_bert_config.json` are
     /// honoured where they are there. Truncation and padding baked into the file are ignored:
     /// the caller cuts with [`Tokenizer::fit`].
@@ -76,9 +82,36 @@ impl Tokenizer {
         Self::open_in(Folder::Memory(name, files))
     }
 
+    /// Opens the tokenizer of what a model writes, where that is another than the one of what it
+    /// reads: of the folder `target` beneath the model's, where that has a `tokenizer.json`; or of a
+    /// Marian folder's `target.spm`; or of a list, `target_vocabulary.txt`, as CTranslate2 has it.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::open`].
+    pub fn open_target(folder: &Path) -> Result<Option<Tokenizer>, TextError> {
+        let own = folder.join("target");
+        if own.join("tokenizer.json").exists() {
+            return Self::open(&own).map(Some);
+        }
+        let folder = Folder::System(folder);
+        let (config, map) =
+            (settings_file(folder, CONFIG)?, settings_file(folder, SPECIAL_TOKENS)?);
+        if let Some(opened) = sentencepiece::open(folder, [&config, &map], Side::Target)? {
+            return Ok(Some(Self::pieces(opened, &config, &map)));
+        }
+        let whole = read(folder, "tokenizer.json", TOKENIZER_LIMIT)?.is_some();
+        match !whole && lists::open(folder, lists::TARGET)?.is_some() {
+            true => Self::of_list(folder, lists::TARGET).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn open_in(folder: Folder) -> Result<Tokenizer, TextError> {
-        let config = settings_file(folder, "tokenizer_config.json")?;
-        let map = settings_file(folder, "special_tokens_map.json")?;
+        let config = settings_file(folder, CONFIG)?;
+        let map = settings_file(folder, SPECIAL_TOKENS)?;
+        if let Some(opened) = sentencepiece::open(folder, [&config, &map], Side::Source)? {
+            return Ok(Self::pieces(opened, &config, &map));
+        }
         let sentence = settings_file(folder, "sentence_bert_config.json")?;
         let overrides = Overrides {
             lowercase_first: sentence.get("do_lower_case") == Some(&Value::Bool(true)),
@@ -104,40 +137,42 @@ impl Tokenizer {
                 (engine, frame, path, Vec::new())
             }
         };
-        let max_length = config
+        Ok(Self::named(engine, frame, path, &added, [&config, &map]))
+    }
+
+    fn pieces(opened: Opened, config: &Value, map: &Value) -> Self {
+        let Opened { engine, frame, path, specials } = opened;
+        let engine = Engine::SentencePiece(Box::new(engine));
+        Self::named(engine, frame, path, &specials, [config, map])
+    }
+
+    /// With what the settings say about special tokens and lengths.
+    fn named(
+        engine: Engine,
+        frame: Frame,
+        path: PathBuf,
+        added: &[String],
+        settings: [&Value; 2],
+    ) -> Self {
+        let max_length = settings[0]
             .get("model_max_length")
             .and_then(Value::as_f64)
             .filter(|n| *n >= 1.0 && *n < NO_MAXIMUM)
             .map(|n| n as usize);
-        let mut tokenizer =
-            Tokenizer { engine, frame, special: SpecialTokens::default(), max_length, path };
-        tokenizer.name_specials(&[&config, &map], &added);
-        Ok(tokenizer)
+        let special = SpecialTokens::default();
+        let mut tokenizer = Tokenizer { engine, frame, special, max_length, path };
+        tokenizer.name_specials(&settings, added);
+        tokenizer
     }
 
-    /// The tokenizer of what an encoder-decoder writes, where its vocabulary is a list of its own
-    /// (`target_vocabulary.txt`); `None` where there is no such list.
-    ///
-    /// # Errors
-    /// As [`Tokenizer::open`].
-    pub fn open_target_list(folder: &Path) -> Result<Option<Tokenizer>, TextError> {
-        let folder = Folder::System(folder);
-        match lists::open(folder, lists::TARGET)? {
-            Some(_) => Self::of_list(folder, lists::TARGET).map(Some),
-            None => Ok(None),
-        }
-    }
-
+    /// The tokenizer of a vocabulary that is a list.
     fn of_list(folder: Folder, name: &str) -> Result<Tokenizer, TextError> {
         let path = folder.join(name);
         let Some((text, config)) = lists::open(folder, name)? else {
             return Err(TextError::Missing { folder: folder.path().into() });
         };
         let (engine, frame, added) = from_json(&text, &path, bert_overrides(&config))?;
-        let (special, max_length) = (SpecialTokens::default(), None);
-        let mut tokenizer = Tokenizer { engine, frame, special, max_length, path };
-        tokenizer.name_specials(&[&config], &added);
-        Ok(tokenizer)
+        Ok(Self::named(engine, frame, path, &added, [&config, &config]))
     }
 
     /// A tokenizer whose words are spelled out. It adds no token: the model itself sets marks
@@ -238,6 +273,7 @@ impl Tokenizer {
                 Ok(())
             }
             Engine::Library(library) => library.encode(text, &self.frame, out).map_err(failed),
+            Engine::SentencePiece(model) => model.encode(text, out).map_err(failed),
             Engine::Characters(words) => {
                 words.encode(text, out);
                 Ok(())
@@ -288,6 +324,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => model.token(id),
             Engine::Library(library) => library.token(id),
+            Engine::SentencePiece(model) => model.token(id),
             Engine::Characters(words) => words.token(id),
         }
     }
@@ -297,6 +334,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => model.id(token),
             Engine::Library(library) => library.id(token),
+            Engine::SentencePiece(model) => model.id(token),
             Engine::Characters(words) => words.id(token),
         }
     }
@@ -306,6 +344,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => model.vocabulary_size(),
             Engine::Library(library) => library.vocabulary_size(),
+            Engine::SentencePiece(model) => model.vocabulary_size(),
             Engine::Characters(words) => words.size(),
         }
     }
@@ -319,6 +358,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::WordPiece(model) => Ok(model.decode(ids, skip)),
             Engine::Characters(words) => Ok(words.decode(ids, skip)),
+            Engine::SentencePiece(model) => Ok(model.decode(ids, skip)),
             Engine::Library(library) => {
                 let kept: Vec<u32> = ids.iter().copied().filter(|id| !skip(*id)).collect();
                 library.decode(&kept).map_err(|reason| TextError::Encode {
@@ -363,11 +403,12 @@ impl Tokenizer {
         }
     }
 
-    /// What it is, for people: `wordpiece (fast)`, `tokenizers` or `characters`.
+    /// What it is, for people: `wordpiece (fast)`, `tokenizers`, `sentencepiece` or `characters`.
     pub fn kind(&self) -> &'static str {
         match &self.engine {
             Engine::WordPiece(_) => "wordpiece (fast)",
             Engine::Library(_) => "tokenizers",
+            Engine::SentencePiece(_) => "sentencepiece",
             Engine::Characters(_) => "characters",
         }
     }
@@ -395,7 +436,7 @@ fn settings_file(folder: Folder, name: &str) -> Result<Value, TextError> {
 }
 
 /// A token in a settings file: a string, or an object with `content`.
-fn content(value: &Value) -> Option<&str> {
+pub(crate) fn content(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.get("content")?.as_str())
 }
 

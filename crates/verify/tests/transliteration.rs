@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use contexture_engine::translate::{TranslateOptions, Translator};
-use contexture_engine::{Embedder, Folder, OpenOptions};
+use contexture_engine::{Embedder, OpenOptions};
 use contexture_kernels::Pool;
 use contexture_nn::{Segments, Session};
 use contexture_verify::goldens;
@@ -18,8 +18,8 @@ fn folder() -> PathBuf {
 }
 
 fn open(threads: usize) -> Translator {
-    let options = OpenOptions { threads, ..OpenOptions::default() };
-    Translator::open_in(Folder::open(&folder()).unwrap(), &options).unwrap()
+    let options = OpenOptions { threads, pull: false, ..OpenOptions::default() };
+    Translator::open(folder().to_str().unwrap(), &options).unwrap()
 }
 
 /// A word, then pairs of an output and its score: greedy, and the two best of four beams.

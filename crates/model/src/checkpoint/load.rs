@@ -13,7 +13,7 @@ use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 
 use super::files::{Place, Tensors};
-use super::names::{Dialect, Piece, pieces_of, stored_name};
+use super::names::{BIASES, Dialect, Piece, pieces_of, stored_name};
 use super::rows::ByteRows;
 use crate::ModelError;
 
@@ -71,8 +71,8 @@ pub(crate) fn plan(
 
 fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
     let path = place.file.shown.clone();
-    // A vector may be stored as one row.
-    let row = expected.len() == 1 && place.entry.shape == [1, expected[0]];
+    // transformers' Marian keeps one vector as a row.
+    let row = tensor == BIASES && place.entry.shape[..] == [[1].as_slice(), expected].concat();
     if place.entry.shape != expected && !row {
         return Err(ModelError::Shape {
             path,

@@ -56,9 +56,9 @@ const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "origi
 /// Sinusoids, and second copies of words' tables: encoder-decoders have them in some versions.
 const COMPUTED_TABLES: &[&str] = &["embed_positions.weight", "embed_tokens.weight"];
 
-/// What `lm_head.bias` is called there, `[1, vocabulary]`.
+/// What transformers' Marian calls its words' biases, `[1, vocabulary]`, and what a dialect must.
 pub(super) const BIASES: &str = "final_logits_bias";
-pub(super) const HEAD_BIAS: &str = "lm_head.bias";
+pub(super) const HEAD_BIAS: &str = "final_logits.bias";
 
 /// What a tensor that no parameter reads may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

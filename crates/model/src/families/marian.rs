@@ -55,6 +55,7 @@ fn side(config: &Config, side: &str, vocabulary: &str) -> Result<EncoderSettings
 }
 
 fn decoder(config: &Config, _: &EncoderSettings) -> Result<Option<DecoderSettings>, ModelError> {
+    config.only("tie_word_embeddings", true.into())?;
     let shared = config.flag(&["share_encoder_decoder_embeddings"], true)?;
     let words = if config.has("decoder_vocab_size") { "decoder_vocab_size" } else { "vocab_size" };
     let mut layers = side(config, "decoder", words)?;
@@ -63,7 +64,7 @@ fn decoder(config: &Config, _: &EncoderSettings) -> Result<Option<DecoderSetting
     let most = layers.vocabulary;
     Ok(Some(DecoderSettings {
         shared_words: shared,
-        tied: config.flag(&["tie_word_embeddings"], true)?,
+        tied: true,
         bias: true,
         output_scale: 1.0,
         start: token(config, "decoder_start_token_id", most)?,
@@ -124,4 +125,5 @@ const APART: Names = sides!(
     ("decoder.embeddings.words", &["decoder.embed_tokens"])
 );
 
-const HEADS: Names = &[("decoder.output", &["lm_head"])];
+/// Words' biases alone: what scores words is their own table.
+const HEADS: Names = &[("decoder.output", &["final_logits"])];

@@ -86,11 +86,12 @@ impl Model {
         let (heads, fresh) = wanted(stored, options.add_heads.as_ref(), &settings)?;
         let listed = folder.shown("modules.json");
         let parts = Parts::declare(&settings, modules.head.clone(), &heads, decoder, &listed)?;
+        let tied = described.as_ref().is_some_and(|decoder| decoder.tied);
         let fresh = |name: &str| {
             fresh.0 && name.starts_with("language.") || fresh.1 && name.starts_with("classifier.")
         };
         let mut plan =
-            Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, fresh)?;
+            Plan::make(&folder, &parts.declaration, spelling, tensors, &parts.head, tied, fresh)?;
         let (form, threads) =
             (Form::of_options(options, plan.weight_type()), options.threads.max(1));
         let stored = plan.fill(&parts.declaration, form, threads, seed)?;

@@ -59,13 +59,15 @@ pub(super) static DENSE: Dialect =
     Dialect { prefixes: &[""], rows: &[("head.#", &["linear"])], heads: &[] };
 
 impl Plan {
-    /// `fresh` tells which parameters are not read.
+    /// `tied_words`: a decoder scores words with their table. `fresh` tells which parameters are not
+    /// read.
     pub(super) fn make(
         folder: &Folder,
         declaration: &Declaration,
         spelling: Spelling,
         tensors: Tensors,
         head: &Head,
+        tied_words: bool,
         fresh: impl Fn(&str) -> bool,
     ) -> Result<Self, ModelError> {
         let Spelling { dialect, prefix } = spelling;
@@ -81,6 +83,7 @@ impl Plan {
                 }
                 None => {
                     let tied = tied(declared, declaration, spelling, &tensors);
+                    let tied = tied.filter(|_| tied_words);
                     let source = tied.as_ref().unwrap_or(declared);
                     Some(load::plan(source, dialect, prefix, &tensors, &mut read)?)
                 }

@@ -7,7 +7,7 @@ mod normalize;
 mod settings;
 mod vocabulary;
 
-pub(crate) use added::AddedToken;
+pub(crate) use added::{AddedToken, Finder};
 pub(crate) use model::Scratch;
 pub(crate) use model::WordPiece;
 pub(crate) use normalize::Normalizer;
