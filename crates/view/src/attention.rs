@@ -36,7 +36,7 @@ const MOST_SAID: usize = 4096;
 /// Columns of a terminal that a token's name has at most.
 const NAME: usize = 14;
 /// Pixels of one of them.
-const CHARACTER: f64 = 7.5;
+const CHARACTER: f64 = 8.3;
 /// Between the names of neighbours.
 const LINE: f64 = 13.0;
 /// The side of a cell, where there is room.

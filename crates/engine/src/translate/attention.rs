@@ -12,7 +12,8 @@ use crate::EngineError;
 /// Cross-attention of one output to its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttentionMap {
-    /// The text's tokens as the model reads them.
+    /// The text's tokens as the model reads them, by the vocabulary's entries; where those spell
+    /// bytes, by what they stand for.
     pub source: Vec<String>,
     /// The output's tokens, the end last where it came to one: row i was told from what stands before
     /// it.
@@ -69,19 +70,52 @@ impl Translator {
             .filter(|seen| seen.name == "cross attention")
             .map(|seen| seen.revealed.into_iter().map(|map| map.rows.into_vec()).collect())
             .collect();
-        let name =
-            |tokenizer: &Tokenizer, id: &u32| tokenizer.token(*id).unwrap_or_default().to_owned();
         let end = decoder.settings().end;
         Ok(Some(AttentionMap {
-            source: ids.iter().map(|id| name(self.source(), id)).collect(),
+            source: ids.iter().map(|id| name(self.source(), *id)).collect(),
             target: output
                 .ids
                 .iter()
                 .chain([&end])
                 .take(told)
-                .map(|id| name(self.target(), id))
+                .map(|id| name(self.target(), *id))
                 .collect(),
             layers,
         }))
+    }
+}
+
+/// A vocabulary of bytes holds `ĠMÃ¤nner` for ` Männer`; a part of a character stays as it is.
+fn name(tokenizer: &Tokenizer, id: u32) -> String {
+    let entry = tokenizer.token(id).unwrap_or_default();
+    let text = tokenizer.decode(&[id], false).unwrap_or_default();
+    let marked = entry.contains('▁') || entry.starts_with("##");
+    match text.is_empty() || text.contains('\u{fffd}') || marked {
+        true => entry.to_owned(),
+        false => text.replace(' ', "▁"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn tokens_of_bytes_are_named_by_what_they_stand_for() {
+        let file = br#"{
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+            "normalizer": null, "post_processor": null,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
+            "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
+            "model": {"type": "BPE", "dropout": null, "unk_token": null,
+                "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false,
+                "vocab": {"\u0120M\u00c3\u00a4nner": 0, "nn": 1, "\u00c3": 2}, "merges": []}
+        }"#;
+        let files = [("tokenizer.json", file.as_slice())];
+        let tokenizer = Tokenizer::open_files(Path::new("tiny"), &files).expect("a tokenizer");
+        let names = [0, 1, 2, 9].map(|id| name(&tokenizer, id));
+        assert_eq!(names, ["▁Männer", "nn", "\u{c3}", ""]);
     }
 }
