@@ -80,6 +80,24 @@ fn no_whole_snapshot_is_an_error_and_fresh_begins_anew() {
     assert_eq!(result(&run), before);
 }
 
+/// Killed while it wrote its first snapshot, a run has none yet, and begins again by itself.
+#[test]
+fn a_first_snapshot_that_was_begun_is_no_snapshot() {
+    let stage = Stage::new();
+    let run = stage.path("run");
+    let config = stage.config(&run, 12, "");
+    assert!(stage.train(&config, &["--quiet"]).status.success());
+    let before = result(&run);
+    let first = snapshots(&run).into_iter().find(|name| name.ends_with(".safetensors")).unwrap();
+    for name in snapshots(&run).into_iter().filter(|name| *name != first) {
+        std::fs::remove_file(run.join("snapshots").join(name)).expect("removed");
+    }
+    std::fs::remove_file(run.join("model.safetensors")).expect("removed");
+    let again = stage.train(&config, &["--quiet"]);
+    assert!(again.status.success(), "{}", said(&again));
+    assert_eq!(result(&run), before);
+}
+
 /// A limit on the size of files stands for a full disk: writing fails in the middle.
 #[cfg(unix)]
 #[test]

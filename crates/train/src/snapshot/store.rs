@@ -152,7 +152,7 @@ impl Snapshots {
     }
 
     /// The newest snapshot that is whole, and what is wrong with those that are newer; `None` where
-    /// there is none at all.
+    /// there is none at all, or only the first one's beginning.
     ///
     /// # Errors
     /// Snapshots of which none is whole.
@@ -161,7 +161,14 @@ impl Snapshots {
         declaration: &Declaration,
     ) -> Result<Option<(Snapshot, Vec<String>)>, TrainError> {
         let mut reasons = Vec::new();
-        for (name, _) in self.named("step-").into_iter().rev() {
+        let found = self.named("step-");
+        // The run ended while it wrote its first one: as if there were none.
+        if let [(name, _)] = &found[..]
+            && !self.manifest(name).exists()
+        {
+            return Ok(None);
+        }
+        for (name, _) in found.into_iter().rev() {
             match self.read(&name, declaration) {
                 Ok(snapshot) => return Ok(Some((snapshot, reasons))),
                 Err(reason) => reasons.push(format!("{name}: {reason}")),
