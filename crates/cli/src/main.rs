@@ -34,25 +34,20 @@ struct Arguments {
     verbose: u8,
 }
 
+// A variant's comment would take the place of its arguments' own: it stands where those say less.
 #[derive(Subcommand)]
 enum Command {
-    /// Turn texts into vectors, of sentences, words or tokens.
     Embed(Box<embed::EmbedArguments>),
     /// Measure a model on gold answers: similarity, retrieval, word senses, probes.
     Eval(Box<eval::EvalArguments>),
-    /// Show how similar texts are: the table of cosines.
     Similarity(similarity::SimilarityArguments),
-    /// Turn texts into their counterparts, with an encoder-decoder.
     Translate(Box<translate::TranslateArguments>),
-    /// Show the tokens that a model sees in a text.
     Tokenize(tokenize::TokenizeArguments),
     /// Describe a model: architecture, positions, pooling, limits, digest.
     Info(info::InfoArguments),
     /// Look at a position function: table, distances, periods, and whether places coincide.
     Positions(positions::PositionsArguments),
-    /// Write a model's folder anew, its weights as bytes, halves or floats.
     Export(export::ExportArguments),
-    /// Bring a model into the cache.
     Pull(pull::PullArguments),
     /// Train a model of one's own, from scratch or from one that is there.
     Train(Box<train::TrainArguments>),

@@ -8,6 +8,27 @@ const LONG: &str = "ram hits sam again ram hits sam again ram hits sam again ram
                     ram hits sam again ram hits sam again ram hits sam again";
 
 #[test]
+fn the_help_tells_what_is_written() {
+    for (command, parts) in [
+        ("translate", &["id<TAB>score<TAB>text", "--length-penalty: with 1 the mean"][..]),
+        ("embed", &["nothing is cut silently"]),
+        ("export", &["The folder appears when it is whole"]),
+    ] {
+        let run = contexture().args([command, "--help"]).output().expect("the command runs");
+        let help = good(&run).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(parts.iter().all(|part| help.contains(part)), "{parts:?} in {help}");
+    }
+    let run = contexture().arg("--help").output().expect("the command runs");
+    for command in ["embed", "translate", "similarity", "tokenize", "positions", "export", "pull"] {
+        let shown = good(&run).lines().any(|line| {
+            let said = line.trim().strip_prefix(command);
+            said.is_some_and(|said| said.starts_with("  ") && said.trim().len() > 20)
+        });
+        assert!(shown, "{command} in {}", good(&run));
+    }
+}
+
+#[test]
 fn a_model_must_be_named_and_have_a_decoder() {
     let unnamed = contexture().args(["translate", "a dog"]).output().expect("the command runs");
     assert_eq!(unnamed.status.code(), Some(2));

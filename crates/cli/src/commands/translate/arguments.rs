@@ -20,9 +20,9 @@ use crate::model::ModelArguments;
 ///
 /// --scores puts each output's score before it: `score<TAB>text`. --n-best N writes up to N lines a
 /// text, likeliest first, each `id<TAB>score<TAB>text`, the id being the input's own or its number from
-/// 0. --json writes a record a text: `{"id", "outputs": [{"text", "score", "ended"}], "tokens",
-/// "tokens_used", "truncated", "unknown", "pieces"}`; with --scores, outputs have "tokens", an array of
-/// `{"token", "log_probability"}`, the end's last. So does an --output that ends in .jsonl.
+/// 0. --json, or an --output that ends in .jsonl, writes a record a text: `{"id", "outputs": [{"text",
+/// "score", "ended"}], "tokens", "tokens_used", "truncated", "unknown", "pieces"}`; with --scores, outputs
+/// have "tokens", an array of `{"token", "log_probability"}`, the end's last.
 ///
 /// A score is the sum of the log-probabilities of an output's tokens, its end among them, over
 /// their number raised to --length-penalty: with 1 the mean, with 0 the sum.
