@@ -15,7 +15,8 @@ use contexture_text::{TextError, Tokenizer};
 
 use crate::assemble::Subject;
 use crate::forward::{Forward, Work};
-use crate::locate::{BUILT_IN, card, holds_tokenizer, locate, open_tokenizer};
+use crate::locate::{BUILT_IN, card, locate, open_tokenizer};
+use crate::opened::{self, BYTES_PER_TOKEN, Opened};
 use crate::plan::Plan;
 use crate::stream::run_ordered;
 use crate::{EmbedOptions, EngineError, Info, Record, Span};
@@ -91,8 +92,6 @@ struct Shared {
 
 /// Below this many tokens a thread, dividing each op beats dividing the texts.
 const JOINT_TOKENS_PER_THREAD: usize = 192;
-/// A token of running text, in bytes; only the size of batches depends on it.
-const BYTES_PER_TOKEN: usize = 4;
 
 impl Embedder {
     /// Opens the model inside the program: no file is read, no network used.
@@ -140,18 +139,7 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::open`].
     pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, EngineError> {
-        Isa::from_environment().map_err(EngineError::Instructions)?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let settings = contexture_model::OpenOptions {
-            threads,
-            without_positions: options.positions == Positions::None,
-            weights: options.weights,
-            ..contexture_model::OpenOptions::default()
-        };
-        let (tokenizer, model) = open_both(folder, &settings)?;
+        let Opened { model, tokenizer, threads } = opened::open(folder, options, false)?;
         check_vocabulary(&tokenizer, &model)?;
         let shared = Shared {
             tokenizer,
@@ -519,30 +507,6 @@ impl Shared {
             }
             other => Ok(other?),
         }
-    }
-}
-
-/// Tokenizer and model side by side: neither needs the other, unless the tokenizer lies in a
-/// module's folder, which only the model knows.
-fn open_both(
-    folder: Folder,
-    settings: &contexture_model::OpenOptions,
-) -> Result<(Tokenizer, Model), EngineError> {
-    if !holds_tokenizer(&folder) {
-        let model = Model::open_in(folder.clone(), settings)?;
-        let tokenizer = open_tokenizer(model.encoder_folder().unwrap_or(&folder))?;
-        return Ok((tokenizer, model));
-    }
-    let (tokenizer, model) = std::thread::scope(|scope| {
-        let tokenizer = scope.spawn(|| open_tokenizer(&folder));
-        let model = Model::open_in(folder.clone(), settings);
-        (tokenizer.join(), model)
-    });
-    // The model's errors come first: what is no model folder has no tokenizer either.
-    let model = model?;
-    match tokenizer {
-        Ok(tokenizer) => Ok((tokenizer?, model)),
-        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -12,6 +12,7 @@ mod forward;
 mod info;
 mod likelihood;
 mod locate;
+mod opened;
 mod options;
 mod plan;
 pub mod quantize;

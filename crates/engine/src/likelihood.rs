@@ -10,8 +10,7 @@ use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contexture_hub::{self as hub};
-use contexture_kernels::{Pool, isa::Isa};
+use contexture_kernels::Pool;
 use contexture_model::Model;
 use contexture_model::folder::Folder;
 use contexture_model::heads::LanguageHead;
@@ -19,9 +18,9 @@ use contexture_nn::ops::Gather;
 use contexture_nn::{Segments, Session};
 use contexture_text::{Overflow, Tokenizer};
 
-use crate::locate::{holds_tokenizer, locate, open_tokenizer};
+use crate::opened::{self, Opened, find};
 use crate::stream::run_ordered;
-use crate::{EngineError, OpenOptions, Positions, Span};
+use crate::{EngineError, OpenOptions, Span};
 
 /// What a token's likelihood is conditioned on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +86,6 @@ pub struct Likelihood<'a> {
 
 /// Tokens of one forward.
 const BATCH_TOKENS: usize = 1024;
-/// Where nothing limits a text, something must.
-const UNLIMITED: usize = 8192;
 
 impl Likelihood<'static> {
     /// Opens a model by name, folder or archive, with its language head.
@@ -96,10 +93,7 @@ impl Likelihood<'static> {
     /// # Errors
     /// As [`crate::Embedder::open`]; [`EngineError::NoLanguageHead`] where the checkpoint has none.
     pub fn open(model: impl AsRef<str>, options: &OpenOptions) -> Result<Self, EngineError> {
-        let settings = hub::Options { offline: !options.pull, ..hub::Options::default() };
-        let mut quiet = |_: hub::Progress<'_>| {};
-        let pull = options.pull.then_some(&mut quiet as &mut dyn FnMut(hub::Progress<'_>));
-        Self::open_in(locate(model.as_ref(), &settings, pull)?.folder, options)
+        Self::open_in(find(model.as_ref(), options)?, options)
     }
 
     /// Opens a model's folder with its language head.
@@ -115,22 +109,8 @@ impl Likelihood<'static> {
     /// # Errors
     /// As [`Likelihood::open`].
     pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, EngineError> {
-        Isa::from_environment().map_err(EngineError::Instructions)?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let settings = contexture_model::OpenOptions {
-            threads,
-            without_positions: options.positions == Positions::None,
-            weights: options.weights,
-            heads: true,
-            ..contexture_model::OpenOptions::default()
-        };
-        let model = Model::open_in(folder.clone(), &settings)?;
-        let encoder = model.encoder_folder().filter(|_| !holds_tokenizer(&folder));
-        let tokenizer = open_tokenizer(encoder.unwrap_or(&folder))?;
         let place = folder.path().display().to_string();
+        let Opened { model, tokenizer, threads } = opened::open(folder, options, true)?;
         Self::new(Held::Own(Box::new(model)), Held::Own(Box::new(tokenizer)), threads, &place)
     }
 }
@@ -175,7 +155,7 @@ impl<'a> Likelihood<'a> {
                 return Err(EngineError::NoMask { model: place.to_owned() });
             }
         };
-        let max_length = model.maximum_tokens(tokenizer.max_length()).unwrap_or(UNLIMITED);
+        let max_length = opened::max_length(&model, &tokenizer);
         let sessions = Mutex::default();
         Ok(Self { model, tokenizer, threads, max_length, objective, mask, sessions })
     }

@@ -7,6 +7,7 @@ use contexture_model::architectures::EncoderState;
 use contexture_text::{Overflow, Tokenizer};
 
 use crate::assemble::Finish;
+use crate::opened;
 use crate::{EmbedOptions, EngineError, Layer, Levels, Pooling};
 
 /// A resolved request.
@@ -147,16 +148,13 @@ fn prompt(model: &Model, options: &EmbedOptions) -> Result<String, EngineError> 
     })
 }
 
-/// Where neither folder nor tokenizer nor positions limit a text, something must.
-const UNLIMITED: usize = 8192;
-
 fn max_length(
     model: &Model,
     tokenizer: &Tokenizer,
     options: &EmbedOptions,
 ) -> Result<usize, EngineError> {
     let most = model.info().maximum_tokens;
-    let by_folder = model.maximum_tokens(tokenizer.max_length()).unwrap_or(UNLIMITED);
+    let by_folder = opened::max_length(model, tokenizer);
     match (options.max_length, most) {
         (None, _) => Ok(by_folder),
         (Some(0), _) => Err(setting("max_length", "0".into(), "at least 1 token".into())),

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use contexture_hub as hub;
-use contexture_kernels::{Pool, isa::Isa};
+use contexture_kernels::Pool;
 use contexture_model::Model;
 use contexture_model::architectures::Decoder;
 use contexture_model::folder::Folder;
@@ -13,9 +12,10 @@ use contexture_nn::Session;
 use contexture_text::Tokenizer;
 
 use super::{TranslateOptions, Translation};
-use crate::locate::{holds_tokenizer, locate, open_tokenizer};
+use crate::locate::holds_tokenizer;
+use crate::opened::{self, BYTES_PER_TOKEN, Opened, find, max_length};
 use crate::stream::run_ordered;
-use crate::{Embedder, EngineError, Input, Next, OpenOptions, Positions};
+use crate::{Embedder, EngineError, Input, Next, OpenOptions};
 
 /// A model that translates. `Send` and `Sync`.
 pub struct Translator {
@@ -25,11 +25,6 @@ pub struct Translator {
     threads: usize,
     sessions: Mutex<Vec<Session>>,
 }
-
-/// Where nothing limits a source, something must.
-const UNLIMITED: usize = 8192;
-/// A token of running text, in bytes; only the size of batches depends on it.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// The most tokens of an output, where nobody says otherwise.
 pub fn longest_output(decoder: &Decoder, source: usize) -> usize {
@@ -43,10 +38,7 @@ impl Translator {
     /// # Errors
     /// As [`Embedder::open`]; [`EngineError::NoDecoder`] where it is an encoder only.
     pub fn open(model: impl AsRef<str>, options: &OpenOptions) -> Result<Self, EngineError> {
-        let settings = hub::Options { offline: !options.pull, ..hub::Options::default() };
-        let mut quiet = |_: hub::Progress<'_>| {};
-        let pull = options.pull.then_some(&mut quiet as &mut dyn FnMut(hub::Progress<'_>));
-        Self::open_in(locate(model.as_ref(), &settings, pull)?.folder, options)
+        Self::open_in(find(model.as_ref(), options)?, options)
     }
 
     /// Opens a model's folder that [`locate`] found.
@@ -54,25 +46,13 @@ impl Translator {
     /// # Errors
     /// As [`Translator::open`].
     pub fn open_in(folder: Folder, options: &OpenOptions) -> Result<Self, EngineError> {
-        Isa::from_environment().map_err(EngineError::Instructions)?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let settings = contexture_model::OpenOptions {
-            threads,
-            without_positions: options.positions == Positions::None,
-            weights: options.weights,
-            heads: true,
-            ..contexture_model::OpenOptions::default()
-        };
-        let model = Model::open_in(folder.clone(), &settings)?;
-        let encoder = model.encoder_folder().filter(|_| !holds_tokenizer(&folder));
-        let own = encoder.unwrap_or(&folder);
-        let source = open_tokenizer(own)?;
+        let place = folder.path().display().to_string();
+        let opened = opened::open(folder.clone(), options, true)?;
+        let Opened { model, tokenizer: source, threads } = opened;
+        let own = model.encoder_folder().filter(|_| !holds_tokenizer(&folder)).unwrap_or(&folder);
         let target = Embedder::open_target_tokenizer(own)?;
         let Some(decoder) = model.decoder() else {
-            return Err(EngineError::NoDecoder { model: folder.path().display().to_string() });
+            return Err(EngineError::NoDecoder { model: place });
         };
         fits(&source, model.encoder().settings().vocabulary)?;
         fits(target.as_ref().unwrap_or(&source), decoder.settings().layers.vocabulary)?;
@@ -106,7 +86,7 @@ impl Translator {
 
     /// The most tokens of a source, by the model and its tokenizer.
     pub fn max_length(&self) -> usize {
-        self.model.maximum_tokens(self.source.max_length()).unwrap_or(UNLIMITED)
+        max_length(&self.model, &self.source)
     }
 
     /// The counterparts of `texts`, in their order. A text's do not depend on the others or on the
