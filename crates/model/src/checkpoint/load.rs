@@ -13,7 +13,7 @@ use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 
 use super::files::{Place, Tensors};
-use super::names::{BIASES, Dialect, Piece, pieces_of, stored_name};
+use super::names::{Dialect, Piece, pieces_of, stored_name};
 use super::rows::ByteRows;
 use crate::ModelError;
 
@@ -48,9 +48,13 @@ pub(crate) fn plan(
     let whole = if vector { declared.param.width } else { declared.param.rows };
     let share = whole / pieces.len().max(1);
     let mut spans = Vec::with_capacity(pieces.len());
-    for Piece { name, part, parts } in pieces {
+    for Piece { name, part, parts, row } in pieces {
         let outer = share.saturating_mul(parts);
-        let expected = if vector { vec![outer] } else { vec![outer, declared.param.width] };
+        let expected = match (vector, row) {
+            (true, true) => vec![1, outer],
+            (true, false) => vec![outer],
+            (false, _) => vec![outer, declared.param.width],
+        };
         let Some(stored) = stored_name(tensors, &name) else {
             return Err(ModelError::MissingTensor {
                 path: tensors.shown.clone(),
@@ -71,9 +75,7 @@ pub(crate) fn plan(
 
 fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
     let path = place.file.shown.clone();
-    // transformers' Marian keeps one vector as a row.
-    let row = tensor == BIASES && place.entry.shape[..] == [[1].as_slice(), expected].concat();
-    if place.entry.shape != expected && !row {
+    if place.entry.shape != expected {
         return Err(ModelError::Shape {
             path,
             tensor: tensor.into(),

@@ -2,7 +2,8 @@
 //!
 //! A row maps a stem (`layers.#.attention.qkv`, `#` stands for the layer's number) to the stems of
 //! one or more tensors whose rows, one after the other, fill the parameter. `name[1/2]` means the
-//! second half of a tensor's rows. `.weight` and `.bias` are carried over.
+//! second half of a tensor's rows. `.weight` and `.bias` are carried over. A row may also map one
+//! parameter's whole name to a tensor's whole name; `name[row]` is a vector that is kept as `[1, n]`.
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,8 @@ pub struct Piece {
     pub part: usize,
     /// In how many parts its rows are divided.
     pub parts: usize,
+    /// Whether it is a vector that is kept as a row, `[1, n]`.
+    pub row: bool,
 }
 
 /// Tensors that a checkpoint may hold besides the encoder: heads for other tasks, and numbers that
@@ -50,15 +53,11 @@ const HEADS: &[&str] = &[
     "pre_classifier.",
     "discriminator_predictions.",
     "language.",
-    BIASES,
+    "final_logits_bias",
 ];
 const COMPUTED: &[&str] = &["position_ids", "token_type_ids", "inv_freq", "original_inv_freq"];
 /// Sinusoids, and second copies of words' tables: encoder-decoders have them in some versions.
 const COMPUTED_TABLES: &[&str] = &["embed_positions.weight", "embed_tokens.weight"];
-
-/// What transformers' Marian calls its words' biases, `[1, vocabulary]`, and what a dialect must.
-pub(super) const BIASES: &str = "final_logits_bias";
-pub(super) const HEAD_BIAS: &str = "final_logits.bias";
 
 /// What a tensor that no parameter reads may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +78,13 @@ impl Dialect {
         let of = |rows: &'static [(&'static str, &'static [&'static str])]| {
             rows.iter().find(|(name, _)| *name == stem).map(|(_, sources)| *sources)
         };
+        if let Some((_, [source])) = self.rows.iter().find(|(name, _)| *name == declared) {
+            let (source, row) = match source.strip_suffix("[row]") {
+                Some(source) => (source, true),
+                None => (*source, false),
+            };
+            return Some(vec![Piece { name: source.into(), part: 0, parts: 1, row }]);
+        }
         let sources = of(self.rows);
         let own = sources.is_some();
         let pieces = sources.or_else(|| of(self.heads))?.iter().map(|source| {
@@ -88,7 +94,7 @@ impl Dialect {
                 None => (if own { prefix } else { "" }, source),
             };
             let source = source.replace('#', &number);
-            Piece { name: format!("{prefix}{source}.{suffix}"), part, parts }
+            Piece { name: format!("{prefix}{source}.{suffix}"), part, parts, row: false }
         });
         Some(pieces.collect())
     }
@@ -135,7 +141,8 @@ pub(crate) fn choose<'d>(
 /// The pieces of a declared parameter; its own name where the dialect has none for it.
 pub(crate) fn pieces_of(dialect: &Dialect, prefix: &str, declared: &Declared) -> Vec<Piece> {
     dialect.pieces(prefix, &declared.name).unwrap_or_else(|| {
-        vec![Piece { name: format!("{prefix}{}", declared.name), part: 0, parts: 1 }]
+        let name = format!("{prefix}{}", declared.name);
+        vec![Piece { name, part: 0, parts: 1, row: false }]
     })
 }
 
@@ -144,10 +151,6 @@ pub(crate) fn pieces_of(dialect: &Dialect, prefix: &str, declared: &Declared) ->
 pub(crate) fn stored_name(tensors: &Tensors, name: &str) -> Option<String> {
     if tensors.places.contains_key(name) {
         return Some(name.into());
-    }
-    // transformers' Marian keeps the words' biases beside the head.
-    if name == HEAD_BIAS && tensors.places.contains_key(BIASES) {
-        return Some(BIASES.into());
     }
     let (stem, suffix) = name.rsplit_once('.')?;
     let shared = match stem.strip_suffix(".decoder") {
@@ -213,6 +216,7 @@ mod tests {
         prefixes: &["", "bert."],
         rows: &[
             ("layers.#.attention.qkv", &["encoder.layer.#.q", "encoder.layer.#.k"]),
+            ("words.bias", &["words_bias[row]"]),
             (
                 "layers.#.feed_forward.first",
                 &["encoder.layer.#.wi[1/2]", "encoder.layer.#.wi[0/2]"],
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn names_carry_numbers_suffixes_and_parts() {
-        let piece = |name: &str, part, parts| Piece { name: name.into(), part, parts };
+        let piece = |name: &str, part, parts| Piece { name: name.into(), part, parts, row: false };
         assert_eq!(
             DIALECT.pieces("bert.", "layers.12.attention.qkv.bias"),
             Some(vec![
@@ -239,6 +243,9 @@ mod tests {
             ])
         );
         assert_eq!(DIALECT.pieces("", "norm.weight"), None);
+        let whole = Piece { row: true, ..piece("words_bias", 0, 1) };
+        assert_eq!(DIALECT.pieces("bert.", "words.bias"), Some(vec![whole]));
+        assert_eq!(DIALECT.pieces("", "words.weight"), None);
         let heads = [
             ("language.bias", "cls.predictions.bias"),
             ("classifier.dense.weight", "bert.pooler.dense.weight"),

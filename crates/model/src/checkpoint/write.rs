@@ -10,7 +10,7 @@ use contexture_nn::{Param, Role, Weights};
 use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
 
-use super::names::{BIASES, Dialect, HEAD_BIAS, pieces_of};
+use super::names::{Dialect, pieces_of};
 use super::rows::{COLUMNS, OUTLIERS, SCALE};
 use crate::ModelError;
 use crate::folder::Folder;
@@ -112,14 +112,6 @@ pub(crate) fn write(
     let file = fs::OpenOptions::new().write(true).open(&partial).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     fs::rename(&partial, path).map_err(failed)
-}
-
-/// The name and shape that the reference reads: transformers' Marian keeps the words' biases as a row.
-fn as_kept(name: &str, shape: Vec<usize>) -> (String, Vec<usize>) {
-    match (name, &shape[..]) {
-        (HEAD_BIAS, &[words]) => (BIASES.into(), vec![1, words]),
-        _ => (name.into(), shape),
-    }
 }
 
 /// The same tensors in another format; bytes with their scales beside them.
@@ -261,12 +253,14 @@ fn outgoing<'a>(
         for (piece, values) in pieces.iter().zip(values.chunks(share)) {
             let width = if declared.role == Role::Vector { 1 } else { declared.param.width };
             let outer = share / width * piece.parts;
-            let shape =
-                if declared.role == Role::Vector { vec![outer] } else { vec![outer, width] };
+            let shape = match declared.role {
+                Role::Vector if piece.row => vec![1, outer],
+                Role::Vector => vec![outer],
+                _ => vec![outer, width],
+            };
             if piece.parts == 1 {
-                let (name, shape) = as_kept(&piece.name, shape);
                 let (outliers, values) = (outliers.clone(), values.into());
-                tensors.insert(name, Plain { shape, role, outliers, values });
+                tensors.insert(piece.name.clone(), Plain { shape, role, outliers, values });
                 continue;
             }
             let zeros = || vec![0.0; share * piece.parts].into();

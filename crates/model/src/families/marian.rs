@@ -18,8 +18,8 @@ pub(super) static FAMILY: Family = Family {
     fits: |_| true,
     read,
     dialects: &[
-        Dialect { prefixes: &["model.", ""], rows: SHARED, heads: HEADS },
-        Dialect { prefixes: &["model.", ""], rows: APART, heads: HEADS },
+        Dialect { prefixes: &["model.", ""], rows: SHARED, heads: &[] },
+        Dialect { prefixes: &["model.", ""], rows: APART, heads: &[] },
     ],
     language: None,
     classifier: Activation::Tanh,
@@ -112,6 +112,8 @@ macro_rules! sides {
             ("decoder.layers.#.feed_forward.first", &["decoder.layers.#.fc1"]),
             ("decoder.layers.#.feed_forward.second", &["decoder.layers.#.fc2"]),
             ("decoder.layers.#.feed_forward.norm", &["decoder.layers.#.final_layer_norm"]),
+            // What scores words is their own table; its biases stand outside of the model.
+            ("decoder.output.bias", &["final_logits_bias[row]"]),
         ]
     };
 }
@@ -124,6 +126,3 @@ const APART: Names = sides!(
     ("embeddings.words", &["encoder.embed_tokens"]),
     ("decoder.embeddings.words", &["decoder.embed_tokens"])
 );
-
-/// Words' biases alone: what scores words is their own table.
-const HEADS: Names = &[("decoder.output", &["final_logits"])];
