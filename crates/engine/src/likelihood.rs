@@ -104,7 +104,7 @@ impl Likelihood<'static> {
         Self::open_in(Folder::open(folder)?, options)
     }
 
-    /// Opens a model's folder that [`locate`] found, with its language head.
+    /// Opens a model's folder that [`locate`](crate::locate()) found, with its language head.
     ///
     /// # Errors
     /// As [`Likelihood::open`].

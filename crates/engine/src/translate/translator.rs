@@ -41,7 +41,7 @@ impl Translator {
         Self::open_in(find(model.as_ref(), options)?, options)
     }
 
-    /// Opens a model's folder that [`locate`] found.
+    /// Opens a model's folder that [`locate`](crate::locate()) found.
     ///
     /// # Errors
     /// As [`Translator::open`].
