@@ -21,6 +21,8 @@ use crate::{Reply, peak};
 pub(crate) struct TranslateWorker {
     translator: Option<Translator>,
     texts: Vec<String>,
+    /// The likeliest of each text in the last run.
+    outputs: Vec<String>,
 }
 
 impl TranslateWorker {
@@ -53,13 +55,11 @@ impl TranslateWorker {
                 let seconds = begun.elapsed().as_secs_f64();
                 let tokens: usize =
                     found.iter().flat_map(|t| t.outputs.first()).map(|o| o.ids.len() + 1).sum();
-                let texts: Vec<&str> =
-                    found.iter().flat_map(|t| t.outputs.first()).map(|o| o.text.as_str()).collect();
-                let digest = texts.join("\n").bytes().fold(0u64, |sum, byte| {
-                    sum.wrapping_mul(1_000_003).wrapping_add(u64::from(byte))
-                });
-                Ok(json!({ "ok": true, "seconds": seconds, "tokens": tokens, "digest": digest }))
+                let likeliest = found.into_iter().map(|t| t.outputs.into_iter().next());
+                self.outputs = likeliest.map(|o| o.map_or(String::new(), |o| o.text)).collect();
+                Ok(json!({ "ok": true, "seconds": seconds, "tokens": tokens }))
             }
+            Some("outputs") => Ok(json!({ "ok": true, "texts": self.outputs })),
             Some("peak") => Ok(peak(request)),
             Some("exit") => Ok(json!({ "ok": true })),
             _ => Err(format!("unknown command in {request}").into()),

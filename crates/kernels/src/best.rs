@@ -122,20 +122,24 @@ fn largest<S: Simd>(s: S, z: &[f32]) -> f32 {
 /// `sum_k exp(z_k - most)`
 #[inline(always)]
 fn power_sum<S: Simd>(s: S, z: &[f32], most: f32) -> f32 {
-    let log2_e = s.splat(std::f32::consts::LOG2_E);
     let most = s.splat(most);
     let (mut even, mut odd) = (s.splat(0.0), s.splat(0.0));
-    let power = |x: S::V| exp2_nonpositive(s, s.mul(s.sub(x, most), log2_e));
     let mut pairs = z.chunks_exact(2 * S::LANES);
     for pair in &mut pairs {
-        even = s.add(even, power(s.load(pair)));
-        odd = s.add(odd, power(s.load(&pair[S::LANES..])));
+        even = s.add(even, power(s, s.load(pair), most));
+        odd = s.add(odd, power(s, s.load(&pair[S::LANES..]), most));
     }
     for rest in pairs.remainder().chunks(S::LANES) {
-        let p = power(s.load_tail(rest));
+        let p = power(s, s.load_tail(rest), most);
         even = s.add(even, s.select(s.first(rest.len()), p, s.splat(0.0)));
     }
     s.sum(s.add(even, odd))
+}
+
+/// `exp(x - most)`. Not a closure: it would not be inlined, and every instruction in it would be a call.
+#[inline(always)]
+fn power<S: Simd>(s: S, x: S::V, most: S::V) -> S::V {
+    exp2_nonpositive(s, s.mul(s.sub(x, most), s.splat(std::f32::consts::LOG2_E)))
 }
 
 #[cfg(test)]
