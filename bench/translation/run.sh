@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Encoder-decoders that differ only in how they know order: docs/theory.md has what came of them.
-#   bench/translation/run.sh DATA multi30k|scan [RUNS] [STEPS]      DATA holds mt/ and seq2seq/
-# Each can be stopped and gone on with.
+#   bench/translation/run.sh DATA multi30k|scan [RUNS] [STEPS] [NAMES]      DATA holds mt/ and seq2seq/
+# Each can be stopped and gone on with; NAMES ("none learned"): only those.
 set -euo pipefail
 data=$(cd "$1" && pwd)
 task=$2
 runs=${3:-runs/$task-positions}
-steps=${4:-1500}
+steps=${4:-$([ "$task" = scan ] && echo 2500 || echo 1500)}
+names=${5:-none sinusoidal learned rotary lstm}
 contexture=${CONTEXTURE:-target/release/contexture}
 config=$(mktemp)
 outputs=$(mktemp)
@@ -40,7 +41,7 @@ one() {
         tee "$runs/$name/exact.txt"
 }
 
-for name in none sinusoidal learned rotary lstm; do
+for name in $names; do
     # shellcheck disable=SC2046
     case $task in
         scan)
