@@ -139,6 +139,8 @@ pub enum IdChoice {
 pub struct SourceOptions {
     /// The format; `None`: by the name's ending, and text from standard input.
     pub format: Option<InputFormat>,
+    /// The format where the name's ending stands for none (`news.en`); `None`: an error.
+    pub otherwise: Option<InputFormat>,
     /// JSONL: the fields that make up the text, `a.b` for nested ones. Several are joined by one
     /// space, empty ones left out. Empty: `text`.
     pub fields: Vec<String>,
@@ -164,6 +166,7 @@ impl Default for SourceOptions {
     fn default() -> Self {
         Self {
             format: None,
+            otherwise: None,
             fields: Vec::new(),
             column: None,
             header: true,
@@ -186,7 +189,8 @@ impl SourceOptions {
             return Ok(InputFormat::Text);
         };
         let (ending, _) = endings(path);
-        ending.as_deref().and_then(InputFormat::from_name).ok_or_else(|| BulkError::Format {
+        let known = ending.as_deref().and_then(InputFormat::from_name).or(self.otherwise);
+        known.ok_or_else(|| BulkError::Format {
             name: input.name(),
             known: InputFormat::NAMES.join(", "),
         })

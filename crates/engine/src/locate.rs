@@ -62,15 +62,7 @@ pub(crate) fn open_tokenizer(folder: &Folder) -> Result<Tokenizer, EngineError> 
 
 /// Whether a tokenizer's file stands in the folder. What is wrong with it is said where it is opened.
 pub(crate) fn holds_tokenizer(folder: &Folder) -> bool {
-    let files = [
-        "tokenizer.json",
-        "characters.json",
-        "vocab.txt",
-        "spiece.model",
-        "source.spm",
-        "source_vocabulary.txt",
-    ];
-    files.iter().any(|name| folder.holds(name).unwrap_or(true))
+    contexture_text::TELLING.iter().any(|name| folder.holds(name).unwrap_or(true))
 }
 
 /// The text of a model card beside the weights, without the settings at its head.

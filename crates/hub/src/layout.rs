@@ -34,6 +34,8 @@ const SMALL_FILES: &[&str] = &[
     "source.spm",
     "target.spm",
     "target_vocab.json",
+    "source_vocabulary.txt",
+    "target_vocabulary.txt",
     "generation_config.json",
     "tokenizer.model",
     "README.md",

@@ -140,7 +140,8 @@ fn created(
 ) -> Result<Model, TrainError> {
     let mut new = described(config, tokenizer.vocabulary_size())?;
     if config.translates() {
-        new.decoder = Some(decoder(config, &new.settings, target.unwrap_or(tokenizer))?);
+        new.decoder =
+            Some(decoder(config, &new.settings, [tokenizer, target.unwrap_or(tokenizer)])?);
     }
     Ok(Model::create(&new, seed)?)
 }
@@ -149,7 +150,7 @@ fn created(
 fn decoder(
     config: &Config,
     e: &EncoderSettings,
-    tokenizer: &Tokenizer,
+    [source, tokenizer]: [&Tokenizer; 2],
 ) -> Result<DecoderSettings, TrainError> {
     let table = config.model.decoder.clone().unwrap_or_default();
     let mut own = config.clone();
@@ -157,11 +158,13 @@ fn decoder(
     own.model.layers = table.layers.unwrap_or(config.model.layers);
     let layers = encoder(&own, tokenizer.vocabulary_size())?;
     let special = tokenizer.special();
-    let (Some(start), Some(end)) = (special.cls, special.sep) else {
-        let expected = "a tokenizer with tokens that begin and end a text ([CLS] and [SEP])";
+    // Marian's and T5's outputs begin with what pads.
+    let (Some(start), Some(end)) = (special.cls.or(special.pad), special.sep) else {
+        let expected = "a tokenizer with a token that ends a text, and one that begins it or pads";
         return Err(TrainError::value("tokenizer", expected, "none"));
     };
-    let same = config.target_tokenizer.is_none() && layers.word_width() == e.word_width();
+    let shared = config.target_tokenizer.is_none() && same_words(source, tokenizer);
+    let same = shared && layers.word_width() == e.word_width();
     let outside = [special.pad, special.mask, special.unk].into_iter().flatten();
     Ok(DecoderSettings {
         shared_words: table.shared_words.unwrap_or(same),
@@ -174,6 +177,13 @@ fn decoder(
         longest: None,
         layers,
     })
+}
+
+/// Whether both number the same tokens in the same way, so that a table of words can serve both.
+fn same_words(source: &Tokenizer, target: &Tokenizer) -> bool {
+    let size = source.vocabulary_size();
+    let same = |id| source.token(id) == target.token(id);
+    size == target.vocabulary_size() && (0..size as u32).all(same)
 }
 
 /// The new model that a configuration describes.

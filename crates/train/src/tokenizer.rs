@@ -4,31 +4,15 @@ use std::path::Path;
 
 use contexture_engine::Folder;
 use contexture_text::training::{self, TokenizerKind};
-use contexture_text::{TextError, Tokenizer};
+use contexture_text::{TELLING, TOKENIZER_FILES, TextError, Tokenizer};
 
 use crate::TrainError;
 use crate::config::Config;
 use crate::data::RowStream;
 use crate::learner::{locate, one_of};
 
-/// The tokenizer's files; those whose presence says that all are there come last.
-const TOKENIZER: [&str; 12] = [
-    "vocab.txt",
-    "vocab.txt.gz",
-    "char.dic",
-    "word.dic",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-    WHOLE[0],
-    WHOLE[1],
-];
 /// The largest tokenizers in use are some 35 MB.
 const LIMIT: u64 = 128 << 20;
-const WHOLE: [&str; 2] = ["characters.json", "tokenizer.json"];
 
 /// The run's tokenizer: the one in its folder, one that is named, a part of its model's, or one
 /// trained on its text.
@@ -39,13 +23,25 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
             .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
         match (&config.model.from, &config.tokenizer.from) {
             (Some(name), _) => {
-                copy(&locate(name)?, &staging)?;
+                copy(&locate(name)?, "", &staging)?;
                 reduce_tokenizer(config, &staging)?;
             }
-            (None, Some(name)) => copy(&tokenizer_folder(name)?, &staging)?,
+            (None, Some(name)) => {
+                let from = tokenizer_folder(name)?;
+                copy(&from, "", &staging)?;
+                // A folder that writes with another tokenizer than it reads with gives both.
+                if config.target_tokenizer.is_none() {
+                    copy(&from, TARGET, &staging)?;
+                }
+            }
             (None, None) => train_tokenizer(config, Text::All, &staging)?,
         }
-        for name in TOKENIZER {
+        let (target, to) = (staging.join(TARGET), run.join(TARGET));
+        if target.is_dir() && !to.exists() {
+            std::fs::rename(&target, &to)
+                .map_err(|e| TrainError::io(&to, "cannot be written", e))?;
+        }
+        for name in TOKENIZER_FILES {
             let (from, to) = (staging.join(name), run.join(name));
             if from.is_file() {
                 std::fs::rename(&from, &to)
@@ -61,13 +57,16 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
 const TARGET: &str = "target";
 
 /// The tokenizer of a translation's target, where it has one of its own: the one in the run's folder,
-/// one that is named, or one trained on the targets.
+/// one that is named, one trained on the targets, or one that came with the source's.
 pub(crate) fn target_tokenizer(
     config: &Config,
     run: &Path,
 ) -> Result<Option<Tokenizer>, TrainError> {
-    let Some(settings) = config.target_tokenizer.as_ref().filter(|_| config.translates()) else {
+    if !config.translates() {
         return Ok(None);
+    }
+    let Some(settings) = &config.target_tokenizer else {
+        return Ok(Tokenizer::open_target(run)?);
     };
     let folder = run.join(TARGET);
     if !stands_in(&folder) {
@@ -75,7 +74,7 @@ pub(crate) fn target_tokenizer(
         std::fs::create_dir_all(&staging)
             .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
         match &settings.from {
-            Some(name) => copy(&tokenizer_folder(name)?, &staging)?,
+            Some(name) => copy(&tokenizer_folder(name)?, "", &staging)?,
             None => train_tokenizer(config, Text::Targets, &staging)?,
         }
         std::fs::rename(&staging, &folder)
@@ -95,7 +94,7 @@ enum Text {
 
 /// Whether a folder holds a whole tokenizer.
 fn stands_in(folder: &Path) -> bool {
-    WHOLE.iter().any(|name| folder.join(name).is_file())
+    TELLING.iter().any(|name| folder.join(name).is_file())
 }
 
 /// A tokenizer needs no model around it.
@@ -104,10 +103,14 @@ fn tokenizer_folder(name: &str) -> Result<Folder, TrainError> {
     if stands_in(folder) { Ok(Folder::open(folder)?) } else { locate(name) }
 }
 
-fn copy(from: &Folder, to: &Path) -> Result<(), TrainError> {
-    for name in TOKENIZER {
-        let Some(bytes) = from.read(name, LIMIT)? else { continue };
+/// Copies the tokenizer that stands in the folder `beneath` of `from` to the same place of `to`.
+fn copy(from: &Folder, beneath: &str, to: &Path) -> Result<(), TrainError> {
+    for name in TOKENIZER_FILES {
+        let name = Path::new(beneath).join(name);
+        let Some(bytes) = from.read(&name.to_string_lossy(), LIMIT)? else { continue };
         let to = to.join(name);
+        let folder = to.parent().unwrap_or(&to);
+        std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, "cannot be made", e))?;
         std::fs::write(&to, bytes).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
     }
     Ok(())

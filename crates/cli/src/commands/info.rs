@@ -1,5 +1,7 @@
 //! `contexture info`: what a model is.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clap::Args;
 use contexture::Info;
@@ -65,6 +67,7 @@ pub(crate) fn run(mut arguments: InfoArguments) -> Result<()> {
 fn model_rows(info: &Info) -> Vec<(&'static str, String)> {
     let model = &info.model;
     let assumed = if model.pooling_assumed { " (assumed: the folder does not say)" } else { "" };
+    let whose = if model.decoder.is_some() { " in the encoder" } else { "" };
     let limit = match model.maximum_tokens {
         Some(most) => format!("{} tokens (its positions reach {most})", info.max_length),
         None => format!("{} tokens (its positions have no end)", info.max_length),
@@ -78,7 +81,7 @@ fn model_rows(info: &Info) -> Vec<(&'static str, String)> {
         ("maximum length", limit),
         ("tokenizer", format!("{}, {} tokens", info.tokenizer, grouped(info.tokens_known as u64))),
         ("prompts", prompts(info)),
-        ("parameters", grouped(model.parameters as u64)),
+        ("parameters", format!("{}{whose}", grouped(model.parameters as u64))),
     ]
 }
 
@@ -98,8 +101,8 @@ fn file_rows(info: &Info) -> Vec<(&'static str, String)> {
     for (file, keys) in &model.keys_read {
         rows.push(("keys read", format!("{file}: {}", list(keys))));
     }
-    rows.push(("tensors ignored", list(&model.tensors_ignored)));
-    rows.push(("tensors unknown", list(&model.tensors_unknown)));
+    rows.push(("tensors ignored", summed(&model.tensors_ignored)));
+    rows.push(("tensors unknown", summed(&model.tensors_unknown)));
     rows
 }
 
@@ -113,6 +116,23 @@ fn prompts(info: &Info) -> String {
 
 fn list(items: &[String]) -> String {
     if items.is_empty() { "none".into() } else { items.join(", ") }
+}
+
+/// Names of tensors; where they are many, how many begin alike: `decoder.* (98)`. The JSON has all.
+fn summed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    if names.len() <= SHOWN {
+        return list(names);
+    }
+    let mut alike: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for name in names {
+        alike.entry(name.split_once('.').map_or(name, |(first, _)| first)).or_default().push(name);
+    }
+    let of = |(first, names): (&str, Vec<&String>)| match &names[..] {
+        [name] => name.to_string(),
+        names => format!("{first}.* ({})", names.len()),
+    };
+    list(&alike.into_iter().map(of).collect::<Vec<_>>())
 }
 
 /// `22,713,216`.
@@ -130,6 +150,15 @@ fn grouped(value: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn many_tensors_are_counted() {
+        let names = |count| (0..count).map(|n| format!("decoder.{n}.weight"));
+        let few: Vec<String> = names(2).collect();
+        assert_eq!(super::summed(&few), "decoder.0.weight, decoder.1.weight");
+        let many: Vec<String> = names(40).chain(["lm_head.weight".into()]).collect();
+        assert_eq!(super::summed(&many), "decoder.* (40), lm_head.weight");
+    }
+
     #[test]
     fn thousands_are_grouped() {
         assert_eq!(super::grouped(7), "7");

@@ -66,18 +66,28 @@ impl Texts {
 
 /// Opens a source of texts.
 pub(crate) fn open(input: &Input, reading: &Reading) -> Result<Source> {
+    open_with(input, &reading.options())
+}
+
+/// As [`open`]; endings that stand for no format, as those of languages, are of texts, a line each.
+pub(crate) fn open_lines(input: &Input, reading: &Reading) -> Result<Source> {
+    open_with(input, &SourceOptions { otherwise: Some(InputFormat::Text), ..reading.options() })
+}
+
+fn open_with(input: &Input, options: &SourceOptions) -> Result<Source> {
     if let Input::File(path) = input
         && path.is_dir()
     {
         bail!("{}: is a folder; name a file, or - for standard input", path.display());
     }
-    Ok(open_source(input, &reading.options())?)
+    Ok(open_source(input, options)?)
 }
 
 impl Reading {
     fn options(&self) -> SourceOptions {
         SourceOptions {
             format: self.input_format.as_deref().and_then(InputFormat::from_name),
+            otherwise: None,
             fields: self.field.clone(),
             column: self.column.clone(),
             header: !self.no_header,

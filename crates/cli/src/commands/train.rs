@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: TrainArguments) -> Result<()> {
     let options = Options { fresh: arguments.fresh, force: arguments.force };
     let mut display = Display::new(&arguments);
     display.opening(&config);
+    let translates = config.translates();
     let mut trainer = Trainer::open(config, &options)?;
     if arguments.dry_run {
         trainer.positions().iter().for_each(|report| display.positions(report));
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: TrainArguments) -> Result<()> {
         display.event(&event);
         if stop.load(Ordering::Relaxed) { Control::Stop } else { Control::GoOn }
     })?;
-    display.finish(&outcome)?;
+    display.finish(&outcome, translates)?;
     if !outcome.finished && stop.load(Ordering::Relaxed) {
         std::process::exit(130);
     }

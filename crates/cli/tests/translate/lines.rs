@@ -21,6 +21,24 @@ fn lines_come_in_order_and_are_right() {
 }
 
 #[test]
+fn bytes_for_weights_change_little() {
+    let text = sources().join("\n") + "\n";
+    let floats = good(&translate_stdin(&["--json"], &text));
+    let bytes = good(&translate_stdin(&["--json", "--weights", "int8"], &text));
+    assert_ne!(floats, bytes, "the weights are bytes");
+    let (floats, bytes) = (records(&floats), records(&bytes));
+    let mut same = 0;
+    for (a, b) in floats.iter().zip(&bytes) {
+        let best = |record: &serde_json::Value| record["outputs"][0].clone();
+        let score = |record| best(record)["score"].as_f64().expect("a score");
+        // Mean log-probabilities of sure outputs.
+        assert!((score(a) - score(b)).abs() < 0.05, "{a} and {b}");
+        same += usize::from(best(a)["text"] == best(b)["text"]);
+    }
+    assert!(same * 20 >= floats.len() * 19, "{same} of {}", floats.len());
+}
+
+#[test]
 fn threads_batches_and_the_way_in_change_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let sources = sources();
@@ -30,6 +48,11 @@ fn threads_batches_and_the_way_in_change_nothing() {
     let all = ["--json", "--scores", "--n-best", "3"];
     let expected = good(&translate(&[&all[..], &["--threads", "1", "--input", &input]].concat()));
     assert_eq!(expected.lines().count(), sources.len());
+    // An ending that stands for a language.
+    let english = folder.path().join("in.en").display().to_string();
+    std::fs::copy(&path, &english).expect("a copy");
+    let found = good(&translate(&[&all[..], &["--input", &english]].concat()));
+    assert!(found == expected, "{english}");
     for more in [
         &["--threads", "2"][..],
         &["--threads", "3", "--batch-tokens", "1"],

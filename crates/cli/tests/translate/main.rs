@@ -2,6 +2,7 @@
 
 mod attention;
 mod faults;
+mod folders;
 mod lines;
 mod stage;
 mod waiting;

@@ -43,6 +43,11 @@ pub(crate) fn config(folder: &Folder) -> Result<Option<Config>, ModelError> {
     if !folder.holds(LISTS[0])? || !folder.holds(target)? || !folder.holds("model.safetensors")? {
         return Ok(None);
     }
+    // Lists can stand beside a model of any kind that took its tokenizers from such a folder.
+    let stated = folder.json("config.json")?;
+    if stated.is_some_and(|config| config.get("model_type").is_some()) {
+        return Ok(None);
+    }
     let tensors = Tensors::open(folder)?;
     let shape = |name: &str, axis: usize| {
         let place = tensors.places.get(name)?;

@@ -32,7 +32,7 @@ impl Config {
     }
 
     /// Whether an objective tells a text's counterpart.
-    pub(crate) fn translates(&self) -> bool {
+    pub fn translates(&self) -> bool {
         self.objectives.iter().any(ObjectiveSettings::needs_decoder)
     }
 

@@ -128,7 +128,7 @@ impl Display {
         }
     }
 
-    pub(super) fn finish(&self, outcome: &Outcome) -> Result<()> {
+    pub(super) fn finish(&self, outcome: &Outcome, translates: bool) -> Result<()> {
         self.bar.finish_and_clear();
         if self.json {
             return say::out(&format!("{}\n", serde_json::to_string(outcome)?));
@@ -152,7 +152,8 @@ impl Display {
                     &format!("; {} texts were cut to their length", thousands(outcome.truncated));
             }
             line += &format!("; written: {} weights\n", outcome.written);
-            line += &format!("try it: contexture embed --model {folder} 'ram hits sam'\n");
+            let command = if translates { "translate" } else { "embed" };
+            line += &format!("try it: contexture {command} --model {folder} 'ram hits sam'\n");
         }
         say::out(&line)
     }

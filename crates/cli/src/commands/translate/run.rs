@@ -15,7 +15,7 @@ use super::lines::Layout;
 use super::summary::Summary;
 use crate::commands::feed::Feed;
 use crate::commands::interrupt::remove_partials_on_interrupt;
-use crate::commands::reading::{at, bad_row, open};
+use crate::commands::reading::{at, bad_row, open_lines};
 use crate::progress::{rate, texts_bar};
 
 /// What comes back with a text's outputs.
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: TranslateArguments) -> Result<()> {
     if input == From::Stdin && std::io::stdin().is_terminal() && !arguments.quiet {
         eprintln!("contexture: reading standard input, a text a line; Ctrl-D ends");
     }
-    let source = open(&input, &arguments.reading)?;
+    let source = open_lines(&input, &arguments.reading)?;
     let folder = arguments.model.locate(arguments.quiet)?.folder;
     let translator = Translator::open_in(folder, &arguments.model.options())?;
     remove_partials_on_interrupt();
