@@ -50,6 +50,7 @@ for name in $names; do
                     "objective.0.data.train=[{files=[\"$data/seq2seq/scan-$split-train.tsv.gz\"],header=false,columns={source=\"1\",target=\"2\"}}]" \
                     "objective.0.data.held_out=[{files=[\"$data/seq2seq/scan-$split-test.tsv.gz\"],header=false,columns={source=\"1\",target=\"2\"}}]"
             done ;;
-        *) one "$name" "$data/mt/$task-val.en-de-fr.tsv.gz" $(settings "$name") ;;
+        # The last states of a short run, not those it began with.
+        *) one "$name" "$data/mt/$task-val.en-de-fr.tsv.gz" $(settings "$name") "averaging.every=$((steps / 30))" ;;
     esac
 done
