@@ -225,4 +225,26 @@ mod tests {
         assert!(message.contains("plain"), "{message}");
         assert_eq!(Isa::parse("Plain"), Ok(Isa::Plain));
     }
+
+    /// A closure does not take over the instruction set of the function around it: what it holds is not
+    /// inlined, and every vector instruction in it becomes a call, many times slower. Such functions
+    /// have symbols, which this program's own file lists.
+    #[test]
+    fn no_vector_instruction_is_a_call() {
+        if cfg!(debug_assertions) {
+            println!("skipped: nothing is inlined without optimisation");
+            return;
+        }
+        let program = std::env::current_exe().and_then(std::fs::read).expect("this program");
+        // Put together here, so that this program does not hold them as text.
+        let symbol = |parts: [&str; 3]| parts.concat().into_bytes();
+        let holds = |name: &[u8]| program.windows(name.len()).any(|bytes| bytes == name);
+        assert!(holds(&symbol(["contexture", "_", "kernels"])), "a program with its symbols");
+        for features in ["3avx", "3fma", "4avx2", "7avx512f", "8avx512bw", "10avx512vnni", "4neon"] {
+            for place in ["3x86", "7aarch64", "10arm_shared"] {
+                let name = symbol(["core_arch", place, features]);
+                assert!(!holds(&name), "{}: a call", String::from_utf8_lossy(&name));
+            }
+        }
+    }
 }
