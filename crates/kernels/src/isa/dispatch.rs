@@ -240,7 +240,8 @@ mod tests {
         let symbol = |parts: [&str; 3]| parts.concat().into_bytes();
         let holds = |name: &[u8]| program.windows(name.len()).any(|bytes| bytes == name);
         assert!(holds(&symbol(["contexture", "_", "kernels"])), "a program with its symbols");
-        for features in ["3avx", "3fma", "4avx2", "7avx512f", "8avx512bw", "10avx512vnni", "4neon"] {
+        for features in ["3avx", "3fma", "4avx2", "7avx512f", "8avx512bw", "10avx512vnni", "4neon"]
+        {
             for place in ["3x86", "7aarch64", "10arm_shared"] {
                 let name = symbol(["core_arch", place, features]);
                 assert!(!holds(&name), "{}: a call", String::from_utf8_lossy(&name));
