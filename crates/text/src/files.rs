@@ -2,7 +2,7 @@
 
 /// Every file that a tokenizer's folder can have; those of [`TELLING`] come last, so that who copies
 /// them in this order has the others when one of them is there.
-pub const TOKENIZER_FILES: [&str; 20] = [
+pub const TOKENIZER_FILES: [&str; 18] = [
     "vocab.txt.gz",
     "char.dic",
     "word.dic",
@@ -13,8 +13,6 @@ pub const TOKENIZER_FILES: [&str; 20] = [
     "added_tokens.json",
     "special_tokens_map.json",
     "tokenizer_config.json",
-    "sentence_bert_config.json",
-    "generation_config.json",
     "target.spm",
     "target_vocabulary.txt",
     TELLING[0],

@@ -1,6 +1,6 @@
 //! A run's tokenizer: found, copied, or trained on the run's own text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contexture_engine::Folder;
 use contexture_text::training::{self, TokenizerKind};
@@ -17,10 +17,10 @@ const LIMIT: u64 = 128 << 20;
 /// The run's tokenizer: the one in its folder, one that is named, a part of its model's, or one
 /// trained on its text.
 pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainError> {
-    if !stands_in(run) {
-        let staging = run.join("tokenizer.partial");
-        std::fs::create_dir_all(&staging)
-            .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
+    let staging = run.join("tokenizer.partial");
+    // While it is there, not everything is in its place.
+    if staging.exists() || !stands_in(run) {
+        empty(&staging)?;
         match (&config.model.from, &config.tokenizer.from) {
             (Some(name), _) => {
                 copy(&locate(name)?, "", &staging)?;
@@ -36,21 +36,46 @@ pub(crate) fn tokenizer(config: &Config, run: &Path) -> Result<Tokenizer, TrainE
             }
             (None, None) => train_tokenizer(config, Text::All, &staging)?,
         }
-        let (target, to) = (staging.join(TARGET), run.join(TARGET));
-        if target.is_dir() && !to.exists() {
-            std::fs::rename(&target, &to)
-                .map_err(|e| TrainError::io(&to, "cannot be written", e))?;
+        if staging.join(TARGET).is_dir() {
+            settle(&staging.join(TARGET), &run.join(TARGET))?;
         }
-        for name in TOKENIZER_FILES {
-            let (from, to) = (staging.join(name), run.join(name));
-            if from.is_file() {
-                std::fs::rename(&from, &to)
-                    .map_err(|e| TrainError::io(&to, "cannot be written", e))?;
-            }
-        }
-        let _ = std::fs::remove_dir_all(&staging);
+        settle(&staging, run)?;
     }
     Ok(Tokenizer::open(run)?)
+}
+
+/// The files that tell of a run's tokenizers, relative to its folder: a run that begins anew removes them.
+pub(crate) fn telling() -> impl Iterator<Item = PathBuf> {
+    let own = TELLING.into_iter().filter(|name| tells(name));
+    own.flat_map(|name| [PathBuf::from(name), Path::new(TARGET).join(name)])
+}
+
+/// A list of words alone does not tell of a run's tokenizer: it is beside a whole one, or anybody's.
+fn tells(name: &str) -> bool {
+    name != "vocab.txt"
+}
+
+/// Makes a folder that holds nothing.
+fn empty(folder: &Path) -> Result<(), TrainError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(TrainError::io(folder, "cannot be removed", e));
+        }
+        _ => {}
+    }
+    std::fs::create_dir_all(folder).map_err(|e| TrainError::io(folder, "cannot be made", e))
+}
+
+/// Moves a tokenizer's files to their place, those that tell of it last; `staging` is gone then.
+fn settle(staging: &Path, place: &Path) -> Result<(), TrainError> {
+    std::fs::create_dir_all(place).map_err(|e| TrainError::io(place, "cannot be made", e))?;
+    for name in TOKENIZER_FILES {
+        let (from, to) = (staging.join(name), place.join(name));
+        if from.is_file() {
+            std::fs::rename(&from, &to).map_err(|e| TrainError::io(&to, "cannot be written", e))?;
+        }
+    }
+    std::fs::remove_dir_all(staging).map_err(|e| TrainError::io(staging, "cannot be removed", e))
 }
 
 /// Where the target's own tokenizer stands, beneath a model's folder.
@@ -69,16 +94,14 @@ pub(crate) fn target_tokenizer(
         return Ok(Tokenizer::open_target(run)?);
     };
     let folder = run.join(TARGET);
-    if !stands_in(&folder) {
-        let staging = run.join("target.partial");
-        std::fs::create_dir_all(&staging)
-            .map_err(|e| TrainError::io(&staging, "cannot be made", e))?;
+    let staging = run.join("target.partial");
+    if staging.exists() || !stands_in(&folder) {
+        empty(&staging)?;
         match &settings.from {
             Some(name) => copy(&tokenizer_folder(name)?, "", &staging)?,
             None => train_tokenizer(config, Text::Targets, &staging)?,
         }
-        std::fs::rename(&staging, &folder)
-            .map_err(|e| TrainError::io(&folder, "cannot be written", e))?;
+        settle(&staging, &folder)?;
     }
     Ok(Some(Tokenizer::open(&folder)?))
 }
@@ -94,7 +117,7 @@ enum Text {
 
 /// Whether a folder holds a whole tokenizer.
 fn stands_in(folder: &Path) -> bool {
-    TELLING.iter().any(|name| folder.join(name).is_file())
+    TELLING.iter().any(|name| tells(name) && folder.join(name).is_file())
 }
 
 /// A tokenizer needs no model around it.

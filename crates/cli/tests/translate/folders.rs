@@ -41,22 +41,27 @@ fn a_model_written_anew_with_its_decoder_translates_as_before() {
     }
 }
 
-/// Whether a new model with the tokenizer of `from` has one table of words for both sides.
-fn learns_with(from: &Path, folder: &Path) -> bool {
+/// Whether a new model with the tokenizer of `from`, or one of its own, has one table of words for both
+/// sides.
+fn learns_with(from: Option<&Path>, folder: &Path) -> bool {
     let pairs = folder.join("pairs.tsv");
     std::fs::write(&pairs, "source\ttarget\nabc\tcab\nbca\tabc\n").expect("pairs");
     let run = folder.join("run");
+    let tokenizer = match from {
+        Some(from) => format!("from = {from:?}"),
+        None => "kind = \"bpe\"\nvocabulary = 300".into(),
+    };
     let config = format!(
         "output = {run:?}\nthreads = 1\n[model]\nlayers = 1\nhidden = 16\nheads = 2\ninner = 32\n\
-         maximum_tokens = 24\n[tokenizer]\nfrom = {from:?}\n[[objective]]\nkind = \"translation\"\n\
+         maximum_tokens = 24\n[tokenizer]\n{tokenizer}\n[[objective]]\nkind = \"translation\"\n\
          length = 20\nbatch_tokens = 60\n[objective.data]\ntrain = [{{ files = [{pairs:?}] }}]\n\
          [schedule]\nsteps = 6\n"
     );
     let path = folder.join("run.toml");
     std::fs::write(&path, config).expect("a configuration");
     // The second time, the tokenizers in the run's own folder are those that are read.
-    for _ in 0..2 {
-        let done = contexture().arg("train").arg(&path).output().expect("training");
+    for more in [&["--fresh"][..], &[]] {
+        let done = contexture().arg("train").arg(&path).args(more).output().expect("training");
         let told = good(&done);
         assert!(told.contains("try it: contexture translate --model"), "{told}{}", said(&done));
     }
@@ -76,7 +81,14 @@ fn a_new_model_takes_both_tokenizers_of_a_folder() {
     ];
     for (layout, shared) in cases {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(learns_with(&golden(layout), folder.path()), shared, "{layout}");
+        assert_eq!(learns_with(Some(&golden(layout)), folder.path()), shared, "{layout}");
+        // Begun anew in the same folder with a tokenizer of its own, nothing of the other is left.
+        assert!(learns_with(None, folder.path()), "{layout}");
+        let tokenizer = std::fs::read_to_string(folder.path().join("run/tokenizer.json"));
+        assert!(tokenizer.expect("a tokenizer").contains("[SEP]"), "{layout}");
+        for old in ["source.spm", "spiece.model", "source_vocabulary.txt", "tokenizer.partial"] {
+            assert!(!folder.path().join("run").join(old).exists(), "{layout}: {old}");
+        }
     }
     // A run whose target had a tokenizer of its own, and what a run that takes them has of it.
     let folder = tempfile::tempdir().expect("a folder");
@@ -92,7 +104,8 @@ fn a_new_model_takes_both_tokenizers_of_a_folder() {
     std::fs::write(first.join("tokenizer.json"), tokenizer(["abc", "bca", "x"])).expect("a file");
     let target = tokenizer(["cab", "abc", "x"]);
     std::fs::write(first.join("target/tokenizer.json"), &target).expect("a file");
-    assert!(!learns_with(&first, folder.path()));
+    assert!(!learns_with(Some(&first), folder.path()));
     let taken = std::fs::read_to_string(folder.path().join("run/target/tokenizer.json"));
     assert_eq!(taken.expect("a tokenizer"), target);
+    assert!(learns_with(None, folder.path()), "the target's tokenizer is another run's");
 }

@@ -1,5 +1,6 @@
 //! Before the first step: everything is checked, opened, forecast, and put where it stood.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,10 +44,6 @@ pub struct Trainer {
     pub(super) peak_gflops: f64,
     pub(super) last: Option<StepReport>,
 }
-
-/// What a run writes that another run must not take for its own. The logs are open already: a run
-/// that begins cuts them.
-const OWN: [&str; 2] = [CONFIG, "tokenizer.json"];
 
 impl Trainer {
     /// Checks the configuration, opens data and model, and goes on from the newest snapshot where
@@ -162,10 +159,13 @@ fn claim(
         _ => {}
     }
     snapshots.clear()?;
-    for name in OWN {
+    // What another run must not take for its own. The logs are open already: a run that begins cuts
+    // them.
+    for name in crate::tokenizer::telling().chain([CONFIG.into()]) {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            // Nor is there a target's where `target` is a file.
+            Err(e) if !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(TrainError::io(&path, "cannot be removed", e));
             }
             _ => {}

@@ -39,7 +39,7 @@ use crate::model::ModelArguments;
 }))]
 #[command(after_help = "Examples:\n  \
     contexture translate --model runs/en-de 'a dog runs' 'two men cook'\n  \
-    contexture translate --model runs/en-de --input news.en.txt --output news.de.txt\n  \
+    contexture translate --model runs/en-de --input news.en --output news.de\n  \
     cat news.en | contexture translate --model runs/en-de --beam 1 > news.de\n  \
     contexture translate --model runs/en-de --n-best 3 'a dog runs'\n  \
     contexture translate --model runs/en-de --input news.tsv --column en --output news.jsonl\n  \
