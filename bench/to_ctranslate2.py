@@ -2,7 +2,7 @@
 
     python bench/to_ctranslate2.py RUN OUT
 
-Attention with norms before and sinusoids or no positions, one tokenizer for both sides, tied words: what the presets without rotations are.
+Attention with norms before and sinusoids or no positions, one tokenizer for both sides, tied words: what the preset `translation` makes.
 """
 
 import json
@@ -45,10 +45,8 @@ class Writer:
         tokenizer = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
         self.words = sorted(tokenizer, key=tokenizer.get)
 
-    def linear(self, spec, *names):
-        """One product out of several, by their rows."""
-        spec.weight = numpy.concatenate([self.arrays[f"{name}.weight"] for name in names])
-        spec.bias = numpy.concatenate([self.arrays[f"{name}.bias"] for name in names])
+    def linear(self, spec, name):
+        spec.weight, spec.bias = self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]
 
     def norm(self, spec, name):
         spec.gamma, spec.beta = self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]

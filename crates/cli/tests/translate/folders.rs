@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::stage::{contexture, good, said};
+use crate::stage::{contexture, good, records, said};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../verify/goldens").join(name)
@@ -34,6 +34,15 @@ fn a_model_written_anew_with_its_decoder_translates_as_before() {
             let report = good(&command.output().expect("the command runs"));
             assert!(report.contains("left out        nothing"), "{layout} {weights}: {report}");
             let after = translated(&to, &[text]);
+            // Without its decoder it is the same encoder.
+            let encoder = folder.path().join("encoder").join(weights).join(layout);
+            let mut command = contexture();
+            command.args(["export", "--weights", weights, "--json", "--model"]);
+            command.arg(golden(layout)).arg("--output").arg(&encoder);
+            let report = &records(&good(&command.output().expect("the command runs")))[0];
+            let cosine = report["worst_cosine"].as_f64().expect("a cosine");
+            assert!(cosine > 0.99, "{layout} {weights}: {report}");
+            assert!(!report["left_out"].as_array().expect("names").is_empty(), "{report}");
             // Models of random numbers are near ties everywhere: coarser numbers may turn one.
             assert!(weights != "f32" || after == before, "{layout}: {before:?}, {after:?}");
             assert_eq!(after.lines().count(), 1, "{layout} {weights}: {after:?}");

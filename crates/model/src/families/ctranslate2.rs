@@ -69,7 +69,7 @@ pub(crate) fn config(folder: &Folder) -> Result<Option<Config>, ModelError> {
         "inner": shape("encoder.layer_0.ffn.linear_0.weight", 0),
         "heads": HEADS,
         "encoder_layers": layers("encoder"),
-        "decoder_layers": layers("decoder"),
+        "decoder_layers": Some(layers("decoder")).filter(|layers| *layers > 0),
         "source_vocabulary": shape("encoder.embeddings.weight", 0),
         "target_vocabulary": shape("decoder.embeddings.weight", 0),
         "start": id(START),
@@ -100,6 +100,10 @@ fn side(config: &Config, layers: &str, vocabulary: &str) -> Result<EncoderSettin
 }
 
 fn decoder(config: &Config, _: &EncoderSettings) -> Result<Option<DecoderSettings>, ModelError> {
+    // An encoder that was written alone.
+    if !config.has("decoder_layers") && !config.has("target_vocabulary") {
+        return Ok(None);
+    }
     let mut layers = side(config, "decoder_layers", "target_vocabulary")?;
     layers.layers.fill(LayerSettings { reach: Reach::CAUSAL, rotary_base: 0.0 });
     let most = layers.vocabulary;
