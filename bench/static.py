@@ -24,7 +24,20 @@ import scipy.stats
 import sklearn.metrics
 
 
-class Glove:
+class Bag:
+    """The mean of its words' rows, as a unit vector; zero where a text has no word that the model knows."""
+
+    def vectors(self, texts):
+        found = numpy.zeros((len(texts), self.rows.shape[1]))
+        for row, text in zip(found, texts):
+            ids = sorted(self.ids(text))
+            if ids:
+                mean = numpy.asarray(self.rows[ids], dtype=numpy.float64).sum(axis=0)
+                row[:] = mean / max(numpy.linalg.norm(mean), 1e-30)
+        return found
+
+
+class Glove(Bag):
     """The mean of the 50 numbers of each lower-cased word that GloVe 6B has (Pennington et al. 2014)."""
 
     name = "GloVe 6B 50d, mean of words"
@@ -48,7 +61,7 @@ class Glove:
         return [self.place[word] for word in words if word in self.place]
 
 
-class WordLlama:
+class WordLlama(Bag):
     """Token vectors distilled from large language models, their first `width` numbers (Matryoshka), averaged."""
 
     def __init__(self, width):
@@ -69,17 +82,6 @@ class WordLlama:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
 
-def vectors(model, texts):
-    """Unit vectors; zero where a text has no word that the model knows."""
-    found = numpy.zeros((len(texts), model.rows.shape[1]))
-    for row, text in zip(found, texts):
-        ids = sorted(model.ids(text))
-        if ids:
-            mean = numpy.asarray(model.rows[ids], dtype=numpy.float64).sum(axis=0)
-            row[:] = mean / max(numpy.linalg.norm(mean), 1e-30)
-    return found
-
-
 def table(path):
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
@@ -88,7 +90,7 @@ def table(path):
 
 
 def cosines(model, rows, first, second):
-    a, b = (vectors(model, [row[name] for row in rows]) for name in (first, second))
+    a, b = (model.vectors([row[name] for row in rows]) for name in (first, second))
     return (a * b).sum(axis=1)
 
 
@@ -114,7 +116,7 @@ def ndcg(model, folder):
     for row in table(folder / "qrels.tsv"):
         judged[row["query-id"]][row["corpus-id"]] = int(row["score"])
     asked = [query for query in queries if query in judged]
-    scores = vectors(model, [queries[query] for query in asked]) @ vectors(model, list(documents.values())).T
+    scores = model.vectors([queries[query] for query in asked]) @ model.vectors(list(documents.values())).T
     run = {query: dict(zip(documents, map(float, row))) for query, row in zip(asked, scores)}
     found = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut.10"}).evaluate(run)
     return 100 * sum(query["ndcg_cut_10"] for query in found.values()) / len(found)

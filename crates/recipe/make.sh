@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The model inside the program from nothing: text, the teacher's vectors, three stages of training,
-# the mean of the last two, and bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
+# The model inside the program from nothing: text, the teacher's vectors, two stages of training, their
+# mean, and bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
 #   crates/recipe/make.sh DATA WORK [student|bag|lstm]
 # DATA holds mt/ text/ pairs/ and the evaluation sets whose sentences are left out (contexture-recipe
-# --help lists them); WORK takes about 2 GB. THREADS, 2 by default, changes the time only.
+# --help lists them); WORK takes about 4 GB. THREADS, 2 by default, changes the time only.
 set -euo pipefail
 data=$(realpath "$1")
 work=$2
@@ -20,14 +20,12 @@ mkdir -p "$work"
 cd "$work"
 
 [ -e made.done ] || { "$root/target/release/contexture-recipe" "$data" . && touch made.done; }
-[ -e some.jsonl ] || { head -n 250000 texts.jsonl >some.partial && mv some.partial some.jsonl; }
-[ -e teacher.npy ] || "$contexture" embed --model all-MiniLM-L6-v2 --threads "$threads" --max-length 128 \
-    --input some.jsonl --field text --output teacher.npy
-[ -e split.done ] || { "$root/target/release/split" some.jsonl teacher.npy . && touch split.done; }
+[ -e teacher.npy ] || "$contexture" embed --model all-MiniLM-L6-v2 --weights int8 --max-length 128 \
+    --threads "$threads" --input texts.jsonl --field text --output teacher.npy
+[ -e split.done ] || { "$root/target/release/split" texts.jsonl teacher.npy . && touch split.done; }
 
 [ -e kinds.done ] || {
-    grep -E '"kind":"(roles|voice|actions)"' swaps.jsonl >swaps-roles.jsonl
-    for kind in modifiers comparisons directions times numbers negations; do
+    for kind in roles modifiers voice actions comparisons directions times negations numbers; do
         grep "\"kind\":\"$kind\"" swaps.jsonl >"swaps-$kind.jsonl"
     done
     touch kinds.done
@@ -38,9 +36,8 @@ train student-1
 case $what in
 student)
     train student-2
-    train student-3
-    "$root/target/release/blend" student-2 student-3 0.7 student
-    "$contexture" export --model student --weights int8 --card "$here/card.md" --force \
+    "$root/target/release/blend" student-1 student-2 0.8 student
+    "$contexture" export --model student --weights int4-words --card "$here/card.md" --force \
         --output contexture-small-en
     echo "to build it in: copy $work/contexture-small-en to crates/built_in/model"
     ;;

@@ -33,9 +33,12 @@ fn every_family_comes_back_near_enough() {
     for family in &families {
         let before = embed(&model(family), &TEXTS);
         let mut floats = f64::INFINITY;
-        for (weights, least, largest) in
-            [("f32", 1.0 - 1e-6, 1.0), ("f16", 0.999_99, 0.6), ("int8", 0.99, 0.5)]
-        {
+        for (weights, least, largest) in [
+            ("f32", 1.0 - 1e-6, 1.0),
+            ("f16", 0.999_99, 0.6),
+            ("int8", 0.99, 0.5),
+            ("int4-words", 0.95, 0.5),
+        ] {
             let to = folder.path().join(format!("{family}-{weights}"));
             let report = &lines(&good(export(family, weights, &to, &["--json"])))[0];
             let cosine = report["worst_cosine"].as_f64().expect("a cosine");

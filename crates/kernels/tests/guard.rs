@@ -288,8 +288,15 @@ fn quantised_rows_stay_inside() {
             quantised::quantise_rows_into(&values, width, bytes, &mut scales);
             let table = QuantisedTable::new(bytes.to_vec(), scales.to_vec(), width);
             let mut out = Fenced::new(fence, 3 * width);
-            quantised::lookup(&Pool::new(1), &table, &[0, rows as u32 - 1, 0], &mut out);
+            let ids = [0, rows as u32 - 1, 0];
+            quantised::lookup(&Pool::new(1), &table, &ids, &mut out);
             assert!(out.iter().all(|y| y.is_finite()));
+            if width.is_multiple_of(2) {
+                let (pairs, scales) = quantised::quantise_nibbles(&values, rows, width);
+                let table = QuantisedTable::of_nibbles(pairs, scales, width);
+                quantised::lookup(&Pool::new(1), &table, &ids, &mut out);
+                assert!(out.iter().all(|y| y.is_finite()));
+            }
         }
     }
 }

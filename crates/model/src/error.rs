@@ -154,8 +154,8 @@ pub enum ModelError {
         found: String,
     },
     /// A tensor stored in a number format that is not read.
-    #[error("{path}: tensor `{tensor}` is {found}; supported: F32, F16, BF16, and I8 for matrices \
-             and tables with a scale for each row",
+    #[error("{path}: tensor `{tensor}` is {found}; supported: F32, F16, BF16, and with a scale \
+             for each row I8 for matrices and tables, U8 for tables of words of four bits",
         path = .path.display())]
     Precision {
         /// The file.

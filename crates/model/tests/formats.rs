@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contexture_kernels::Pool;
-use contexture_kernels::quantised::{dequantise_rows, quantise_rows};
+use contexture_kernels::quantised::{
+    dequantise_rows, quantise_nibbles, quantise_rows, widen_nibbles,
+};
 use contexture_model::architectures::{EncoderSettings, Sizes};
 use contexture_model::folder::{Folder, ModuleSettings, SentenceSettings};
 use contexture_model::heads::LanguageHeadSettings;
@@ -132,6 +134,66 @@ fn widened_bytes_are_what_the_rows_stand_for() {
     let packed = Model::open(folder.path(), &options).unwrap();
     for (a, b) in vectors(&packed).iter().zip(&vectors(&opened)) {
         assert!((a - b).abs() < 1e-5, "{a} against {b}");
+    }
+}
+
+/// Every file of a folder as a program holds it within itself.
+fn held(folder: &Path, prefix: &str, into: &mut Vec<(&'static str, &'static [u8])>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let (path, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
+        let name = format!("{prefix}{}", name.to_str().unwrap());
+        if path.is_dir() {
+            held(&path, &format!("{name}/"), into);
+        } else {
+            into.push((name.leak(), std::fs::read(path).unwrap().leak()));
+        }
+    }
+}
+
+#[test]
+fn words_of_four_bits_are_half_as_large_and_read_alike_from_disk_and_memory() {
+    let model = Model::create(&NewModel { language: None, ..new() }, 7).unwrap();
+    let places: [tempfile::TempDir; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    model.write_as(places[0].path(), model.weights(), WeightFormat::I8).unwrap();
+    model.write_as(places[1].path(), model.weights(), WeightFormat::I4Words).unwrap();
+    let [bytes, nibbles] =
+        [0, 1].map(|at: usize| std::fs::read(places[at].path().join(FILES[0])).unwrap());
+    let [bytes, nibbles] = [&bytes, &nibbles].map(|file| SafeTensors::deserialize(file).unwrap());
+    for (name, tensor) in bytes.tensors() {
+        let found = nibbles.tensor(&name).unwrap();
+        if name == "embeddings.word_embeddings.weight" {
+            assert_eq!((found.dtype(), found.shape()), (Dtype::U8, &[40, 8][..]));
+        } else if !name.starts_with("embeddings.word_embeddings") {
+            assert_eq!((found.dtype(), found.data()), (tensor.dtype(), tensor.data()), "{name}");
+        }
+    }
+    let method = &json(places[1].path(), "config.json")["quantization_config"];
+    assert_eq!(method["word_bits"], 4);
+
+    let widened = Model::open(places[1].path(), &plain()).unwrap();
+    assert_eq!(widened.info().precisions.join(" "), "F32 I4 I8");
+    let words = "embeddings.words.weight";
+    let (pairs, scales) = quantise_nibbles(&values(&model)[words], 40, 16);
+    let mut own = vec![0; 40 * 16];
+    widen_nibbles(&pairs, &mut own);
+    assert_eq!(values(&widened)[words], dequantise_rows(&own, &scales, 40, 16));
+
+    // As bytes: widened on the way from a file, two a byte where the file is memory already.
+    let options = OpenOptions { threads: 2, ..OpenOptions::default() };
+    let disk = Model::open(places[1].path(), &options).unwrap();
+    let mut files = Vec::new();
+    held(places[1].path(), "", &mut files);
+    let memory = Model::open_in(Folder::in_memory("held", files.leak()), &options).unwrap();
+    assert_eq!(vectors(&disk), vectors(&memory));
+    assert_eq!(disk.weights().count_by_type(), memory.weights().count_by_type());
+
+    // What is four bits already is copied, whatever bytes are asked for.
+    for format in [WeightFormat::I8, WeightFormat::I4Words] {
+        disk.write_as(places[2].path(), disk.weights(), format).unwrap();
+        for name in ["config.json", FILES[0], FILES[1]] {
+            let [a, b] = [1, 2].map(|at: usize| std::fs::read(places[at].path().join(name)));
+            assert!(a.unwrap() == b.unwrap(), "{name} as {format:?}");
+        }
     }
 }
 

@@ -14,8 +14,9 @@ use crate::say;
 
 /// Write a model's folder anew, its weights as bytes, halves or floats.
 ///
-/// int8 holds each matrix and table as signed bytes with a scale for each row, a quarter of f32; such
-/// a folder is opened by Contexture only (Python's libraries refuse it by name). f16 and f32 are read
+/// int8 holds each matrix and table as signed bytes with a scale for each row, a quarter of f32; int4-words
+/// holds the table of words in half of that. Such a folder is opened by Contexture only (Python's libraries
+/// refuse it by name). f16 and f32 are read
 /// by sentence-transformers too. Tokenizer, modules and card stand beside the weights. What embedding
 /// does not need is left out and listed: heads of other tasks, unless --heads keeps them.
 ///
@@ -67,6 +68,8 @@ enum Weights {
     F16,
     /// Signed bytes with a scale for each row; vectors stay f32.
     Int8,
+    /// As int8, but the table of words in four bits.
+    Int4Words,
 }
 
 /// More tell nothing new, and both models embed them.
@@ -86,6 +89,7 @@ pub(crate) fn run(arguments: ExportArguments) -> Result<()> {
             Weights::F32 => WeightFormat::F32,
             Weights::F16 => WeightFormat::F16,
             Weights::Int8 => WeightFormat::I8,
+            Weights::Int4Words => WeightFormat::I4Words,
         },
         heads: arguments.heads,
         card: arguments.card.clone(),

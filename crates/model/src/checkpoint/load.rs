@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use contexture_kernels::gemm::PackedMatrix;
-use contexture_kernels::quantised::{QuantisedMatrix, QuantisedTable, quantise_rows_into};
+use contexture_kernels::quantised::{QuantisedMatrix, quantise_rows_into};
 use contexture_nn::{Declared, Role, Stored};
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
@@ -64,7 +64,7 @@ pub(crate) fn plan(
             });
         };
         let place = tensors.places[&stored].clone();
-        check(&stored, &place, &expected)?;
+        check(&stored, &place, &expected, declared.role)?;
         let bytes = ByteRows::find(&stored, &place, tensors, declared.role, read)?.map(Arc::new);
         read.insert(stored.clone());
         let len = if vector { share } else { share * declared.param.width };
@@ -73,8 +73,18 @@ pub(crate) fn plan(
     Ok(Fill { declared: declared.clone(), pieces: spans })
 }
 
-fn check(tensor: &str, place: &Place, expected: &[usize]) -> Result<(), ModelError> {
+fn check(tensor: &str, place: &Place, expected: &[usize], role: Role) -> Result<(), ModelError> {
     let path = place.file.shown.clone();
+    // Two values share a byte.
+    let halved = match (place.entry.dtype, role, expected) {
+        (Dtype::U8, Role::Table, [rows, width]) => {
+            width.is_multiple_of(2) && place.entry.shape == [*rows, width / 2]
+        }
+        _ => false,
+    };
+    if halved {
+        return Ok(());
+    }
     if place.entry.shape != expected {
         return Err(ModelError::Shape {
             path,
@@ -298,6 +308,12 @@ fn read_rows(
 /// already is not copied on its way.
 fn read_bytes(fill: &Fill, buffer: &mut Vec<i8>) -> Result<Stored, ModelError> {
     let param = fill.declared.param;
+    if let (Role::Table, [Span { bytes: Some(rows), first, len, .. }]) =
+        (fill.declared.role, &fill.pieces[..])
+        && let Some(table) = rows.table_in_place(*first, *len)?
+    {
+        return Ok(Stored::QuantisedTable(table));
+    }
     let in_place = match &fill.pieces[..] {
         [Span { bytes: Some(rows), first, len, .. }] => rows.in_place(*first, *len)?,
         _ => None,
@@ -334,9 +350,6 @@ fn read_bytes(fill: &Fill, buffer: &mut Vec<i8>) -> Result<Stored, ModelError> {
         for (all, values) in apart.iter_mut().zip(values.chunks_exact(count.max(1))) {
             all.extend_from_slice(values);
         }
-    }
-    if let (Role::Table, Some(bytes)) = (fill.declared.role, in_place) {
-        return Ok(Stored::QuantisedTable(QuantisedTable::new(bytes, scales, param.width)));
     }
     let bytes = match in_place {
         Some(bytes) => bytes,
@@ -388,7 +401,7 @@ fn read(span: &Span, into: &mut [f32]) -> Result<(), ModelError> {
 /// All values of one tensor, row-major, of any format of floats that is read; all finite.
 pub(crate) fn values(tensor: &str, place: &Place) -> Result<Vec<f32>, ModelError> {
     let shape = &place.entry.shape;
-    check(tensor, place, shape)?;
+    check(tensor, place, shape, Role::Vector)?;
     if place.entry.dtype == Dtype::I8 {
         // Bytes are no values without their scales, which only declared matrices have.
         let (path, tensor) = (place.file.shown.clone(), tensor.into());

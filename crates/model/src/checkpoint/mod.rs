@@ -11,4 +11,5 @@ pub(crate) mod rows;
 pub(crate) mod write;
 
 pub use names::{Dialect, Piece};
+pub(crate) use rows::precision;
 pub use write::WeightFormat;

@@ -2,12 +2,15 @@
 //!
 //! A matrix or table NAME of type I8, `[rows, width]`, stands beside NAME.scale of type F32, `[rows]`.
 //! Scales are finite and not negative, bytes reach from -127 to 127 (-128 would have no counterpart).
+//! A table may hold values of four bits instead, two a byte: NAME is of type U8 then, `[rows, width / 2]`,
+//! see [`quantise_nibbles`](contexture_kernels::quantised::quantise_nibbles).
 //! A matrix may have columns apart, whose inputs are far larger than others: NAME.columns of type I32,
 //! `[k]`, names them, NAME.outliers of type F32, `[k, rows]`, holds their weights, and the bytes there
 //! are 0.
 
 use std::path::Path;
 
+use contexture_kernels::quantised::{QuantisedTable, are_nibbles, widen_nibbles};
 use contexture_nn::Role;
 use safetensors::Dtype;
 
@@ -19,6 +22,14 @@ pub(crate) const SCALE: &str = ".scale";
 pub(crate) const COLUMNS: &str = ".columns";
 pub(crate) const OUTLIERS: &str = ".outliers";
 
+/// The numbers that a tensor of a file holds: of U8 only two values of four bits a byte are read.
+pub(crate) fn precision(dtype: Dtype) -> String {
+    match dtype {
+        Dtype::U8 => "I4".into(),
+        other => format!("{other:?}"),
+    }
+}
+
 /// A tensor of bytes and what stands beside it.
 #[derive(Debug, Clone)]
 pub(crate) struct ByteRows {
@@ -27,6 +38,8 @@ pub(crate) struct ByteRows {
     scales: Place,
     rows: usize,
     width: usize,
+    /// Whether two values share a byte.
+    nibbles: bool,
     apart: Option<Apart>,
 }
 
@@ -47,16 +60,18 @@ impl ByteRows {
         role: Role,
         read: &mut impl Extend<String>,
     ) -> Result<Option<Self>, ModelError> {
-        let (Dtype::I8, [rows, width]) = (place.entry.dtype, &place.entry.shape[..]) else {
-            return Ok(None);
+        let [rows, width] = place.entry.shape[..] else { return Ok(None) };
+        let (width, nibbles) = match (place.entry.dtype, role) {
+            (Dtype::I8, _) => (width, false),
+            (Dtype::U8, Role::Table) => (2 * width, true),
+            _ => return Ok(None),
         };
-        let (rows, width) = (*rows, *width);
         let beside =
             |end: &str| (format!("{tensor}{end}"), tensors.places.get(&format!("{tensor}{end}")));
         let missing = |name: String, shape: String, what: &str| ModelError::MissingTensor {
             path: place.file.shown.clone(),
             tensor: name,
-            parameter: format!("{what} of `{tensor}`, which is I8"),
+            parameter: format!("{what} of `{tensor}`, which is {:?}", place.entry.dtype),
             expected: shape,
         };
         let (name, scales) = beside(SCALE);
@@ -85,7 +100,7 @@ impl ByteRows {
             }
         };
         let (tensor, bytes, scales) = (tensor.to_owned(), place.clone(), scales.clone());
-        Ok(Some(Self { tensor, bytes, scales, rows, width, apart }))
+        Ok(Some(Self { tensor, bytes, scales, rows, width, nibbles, apart }))
     }
 
     /// The columns that are no bytes.
@@ -96,8 +111,45 @@ impl ByteRows {
     /// Reads bytes from value `first` on, whole rows or parts of them, and checks them.
     pub(crate) fn read_bytes(&self, first: usize, into: &mut [i8]) -> Result<(), ModelError> {
         let Place { file, entry } = &self.bytes;
+        if self.nibbles {
+            // Rows have even widths, and so do the steps that they are read in.
+            let mut pairs = vec![0; into.len() / 2];
+            file.read_at(&mut pairs, entry.start + (first / 2) as u64)?;
+            self.check_nibbles(&pairs)?;
+            widen_nibbles(&pairs, into);
+            return Ok(());
+        }
         file.read_at(bytemuck::cast_slice_mut(into), entry.start + first as u64)?;
         self.check_bytes(first, into)
+    }
+
+    /// Rows of a table, where they lie; `None` where their file is not in memory.
+    pub(crate) fn table_in_place(
+        &self,
+        first: usize,
+        len: usize,
+    ) -> Result<Option<QuantisedTable>, ModelError> {
+        let mut scales = vec![0.0; len / self.width.max(1)];
+        self.read_scales(first / self.width.max(1), &mut scales)?;
+        if !self.nibbles {
+            let bytes = self.in_place(first, len)?;
+            return Ok(bytes.map(|bytes| QuantisedTable::new(bytes, scales, self.width)));
+        }
+        let Place { file, entry } = &self.bytes;
+        let Some(pairs) = file.in_place(entry.start + (first / 2) as u64, len / 2) else {
+            return Ok(None);
+        };
+        self.check_nibbles(pairs)?;
+        Ok(Some(QuantisedTable::of_nibbles(pairs, scales, self.width)))
+    }
+
+    fn check_nibbles(&self, pairs: &[u8]) -> Result<(), ModelError> {
+        if are_nibbles(pairs) {
+            return Ok(());
+        }
+        let reason =
+            "it holds the four bits 0, which stand for -8; values are -7 to 7, held as 1 to 15";
+        Err(ModelError::tensor(&self.bytes.file.shown, &self.tensor, reason))
     }
 
     /// The same where they lie; `None` where their file is not in memory.

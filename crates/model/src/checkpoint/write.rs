@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use contexture_kernels::quantised::quantise_rows;
+use contexture_kernels::quantised::{quantise_nibbles, quantise_rows};
 use contexture_nn::{Param, Role, Weights};
 use half::slice::HalfFloatSliceExt;
 use safetensors::{Dtype, View};
@@ -26,12 +26,27 @@ pub enum WeightFormat {
     /// Matrices and tables as signed bytes with a scale for each row, see
     /// [`contexture_kernels::quantised`]; vectors stay 32-bit floats.
     I8,
+    /// As [`WeightFormat::I8`], but the table of words in four bits, two a byte, where its width is
+    /// even: half of the bytes of what is, in a small model, the largest part.
+    I4Words,
 }
+
+impl WeightFormat {
+    /// Whether matrices are bytes.
+    pub(crate) fn is_bytes(self) -> bool {
+        matches!(self, Self::I8 | Self::I4Words)
+    }
+}
+
+/// The table that [`WeightFormat::I4Words`] is named after.
+const WORDS: &str = "embeddings.words.weight";
 
 /// A tensor's values; borrowed where one parameter holds them in one run.
 struct Plain<'a> {
     shape: Vec<usize>,
     role: Role,
+    /// Whether it is the table of words.
+    words: bool,
     /// Columns that stay floats where the rest becomes bytes.
     outliers: Vec<u32>,
     values: Cow<'a, [f32]>,
@@ -47,6 +62,7 @@ enum Values<'a> {
     F32(Cow<'a, [f32]>),
     F16(Vec<half::f16>),
     I8(Vec<i8>),
+    U8(Vec<u8>),
     I32(Vec<i32>),
 }
 
@@ -56,6 +72,7 @@ impl Values<'_> {
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::F16(values) => bytemuck::cast_slice(values),
             Self::I8(values) => bytemuck::cast_slice(values),
+            Self::U8(values) => values,
             Self::I32(values) => bytemuck::cast_slice(values),
         }
     }
@@ -67,6 +84,7 @@ impl View for &Outgoing<'_> {
             Values::F32(_) => Dtype::F32,
             Values::F16(_) => Dtype::F16,
             Values::I8(_) => Dtype::I8,
+            Values::U8(_) => Dtype::U8,
             Values::I32(_) => Dtype::I32,
         }
     }
@@ -121,7 +139,7 @@ fn converted<'a>(
     format: WeightFormat,
 ) -> Result<BTreeMap<String, Outgoing<'a>>, ModelError> {
     let mut converted = BTreeMap::new();
-    for (name, Plain { shape, role, outliers, values }) in tensors {
+    for (name, Plain { mut shape, role, words, outliers, values }) in tensors {
         let values = match (format, &shape[..]) {
             (WeightFormat::F16, _) => {
                 let mut halves = vec![half::f16::ZERO; values.len()];
@@ -133,7 +151,14 @@ fn converted<'a>(
                 }
                 Values::F16(halves)
             }
-            (WeightFormat::I8, &[rows, width]) if role.may_be_bytes() => {
+            (WeightFormat::I4Words, &[rows, width]) if words && width.is_multiple_of(2) => {
+                let (bytes, scales) = quantise_nibbles(&values, rows, width);
+                let scales = Outgoing { shape: vec![rows], values: Values::F32(scales.into()) };
+                converted.insert(format!("{name}{SCALE}"), scales);
+                shape = vec![rows, width / 2];
+                Values::U8(bytes)
+            }
+            (format, &[rows, width]) if format.is_bytes() && role.may_be_bytes() => {
                 let mut values = values;
                 if !outliers.is_empty() {
                     let apart = taken(values.to_mut(), width, &outliers);
@@ -210,8 +235,14 @@ const SETTINGS: [&str; 27] = [
 ];
 const SETTING_LIMIT: u64 = 256 << 20;
 
-/// Copies settings and tokenizer of `from` (and of the encoder's own folder) into `to`.
-pub(crate) fn copy_settings(from: &Folder, encoder: &Folder, to: &Path) -> Result<(), ModelError> {
+/// Copies settings and tokenizer of `from` (and of the encoder's own folder) into `to`. Where they are to
+/// be small, `tokenizer.json` loses its blanks, and the list of words that it holds too is left out.
+pub(crate) fn copy_settings(
+    from: &Folder,
+    encoder: &Folder,
+    to: &Path,
+    small: bool,
+) -> Result<(), ModelError> {
     let list = from.json("modules.json")?.unwrap_or_default();
     let paths = list.as_array().into_iter().flatten();
     let paths = paths.filter_map(|module| module.get("path")?.as_str());
@@ -222,13 +253,33 @@ pub(crate) fn copy_settings(from: &Folder, encoder: &Folder, to: &Path) -> Resul
     names.extend(own.chain(configs));
     fs::create_dir_all(to).map_err(|e| ModelError::io(to, e))?;
     for name in names {
-        let Some(bytes) = from.read(&name, SETTING_LIMIT)? else { continue };
+        let Some(mut bytes) = from.read(&name, SETTING_LIMIT)? else { continue };
+        if let (true, Some(folder)) = (small, name.strip_suffix("vocab.txt"))
+            && from.read(&format!("{folder}tokenizer.json"), SETTING_LIMIT)?.is_some()
+        {
+            continue;
+        }
+        if small && name.ends_with("tokenizer.json") {
+            bytes = without_blanks(&bytes);
+        }
         let path = to.join(&name);
         let parent = path.parent().unwrap_or(to);
         fs::create_dir_all(parent).map_err(|e| ModelError::io(parent, e))?;
         fs::write(&path, bytes).map_err(|e| ModelError::io(&path, e))?;
     }
     Ok(())
+}
+
+/// JSON without the blanks between its parts; strings, numbers and order stay as they are.
+fn without_blanks(json: &[u8]) -> Vec<u8> {
+    let (mut quoted, mut escaped) = (false, false);
+    let keeps = |byte: &&u8| {
+        let blank = !quoted && byte.is_ascii_whitespace();
+        quoted ^= **byte == b'"' && !escaped;
+        escaped = quoted && **byte == b'\\' && !escaped;
+        !blank
+    };
+    json.iter().filter(keeps).copied().collect()
 }
 
 fn outgoing<'a>(
@@ -245,9 +296,10 @@ fn outgoing<'a>(
         }
         let (role, values) = (declared.role, weights.plain(declared.param));
         let outliers = match (source.format, role) {
-            (WeightFormat::I8, Role::Matrix) => (source.outliers)(declared.param),
+            (format, Role::Matrix) if format.is_bytes() => (source.outliers)(declared.param),
             _ => Vec::new(),
         };
+        let words = role == Role::Table && declared.name == WORDS;
         let pieces = pieces_of(dialect, prefix, declared);
         let share = values.len() / pieces.len();
         for (piece, values) in pieces.iter().zip(values.chunks(share)) {
@@ -260,15 +312,33 @@ fn outgoing<'a>(
             };
             if piece.parts == 1 {
                 let (outliers, values) = (outliers.clone(), values.into());
-                tensors.insert(piece.name.clone(), Plain { shape, role, outliers, values });
+                tensors.insert(piece.name.clone(), Plain { shape, role, words, outliers, values });
                 continue;
             }
             let zeros = || vec![0.0; share * piece.parts].into();
             let whole = tensors.entry(piece.name.clone());
             let outliers = outliers.clone();
-            let whole = whole.or_insert_with(|| Plain { shape, role, outliers, values: zeros() });
+            let begun = || Plain { shape, role, words, outliers, values: zeros() };
+            let whole = whole.or_insert_with(begun);
             whole.values.to_mut()[piece.part * share..][..share].copy_from_slice(values);
         }
     }
     tensors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_blanks;
+
+    #[test]
+    fn only_blanks_between_parts_go() {
+        let json = r#"{ "a b" : [ 1, -2.50 ],
+            "\" \\" : "x \\\" y", "é " : null }"#;
+        let small = without_blanks(json.as_bytes());
+        let expected = r#"{"a b":[1,-2.50],"\" \\":"x \\\" y","é ":null}"#;
+        assert_eq!(String::from_utf8(small.clone()).unwrap(), expected);
+        let [a, b] = [json.as_bytes(), &small]
+            .map(|json| serde_json::from_slice::<serde_json::Value>(json).unwrap());
+        assert_eq!(a, b);
+    }
 }

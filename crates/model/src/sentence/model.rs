@@ -16,6 +16,7 @@ use crate::ModelError;
 use crate::architectures::{Batch, Decoder, DecoderSettings, Encoder, EncoderSettings, TokenInput};
 use crate::checkpoint::files::{self, Tensors};
 use crate::checkpoint::load::Form;
+use crate::checkpoint::precision;
 use crate::families::{self, Family, Heads};
 use crate::folder::modules::{self, Modules};
 use crate::folder::{Config, Folder, HeadSettings, ModuleSettings, SentenceSettings};
@@ -365,7 +366,7 @@ fn describe(
     let keys = |c: &Config| (shown(c).display().to_string(), c.keys_read());
     let card = folder.read("README.md", CARD_LIMIT).ok().flatten();
     let precisions: BTreeSet<String> =
-        plan.tensors.places.values().map(|p| format!("{:?}", p.entry.dtype)).collect();
+        plan.tensors.places.values().map(|p| precision(p.entry.dtype)).collect();
     ModelInfo {
         folder: folder.path().into(),
         architecture: architecture(decoder.as_ref()),

@@ -44,7 +44,7 @@ impl Model {
         format: WeightFormat,
     ) -> Result<(), ModelError> {
         let spreads = match format {
-            WeightFormat::I8 if !self.is_bytes() => {
+            _ if format.is_bytes() && !self.holds(format) => {
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
                 quantise::spreads(weights, &self.encoder, &self.head, threads)?
             }
@@ -54,9 +54,15 @@ impl Model {
         self.write_from(folder, &write::Source { weights, format, outliers })
     }
 
-    /// Whether it was opened from bytes.
-    fn is_bytes(&self) -> bool {
-        self.info.precisions.iter().any(|precision| precision == "I8")
+    /// Whether it was opened from the bytes that are asked for; words of four bits are never made
+    /// eight again, which would only be larger.
+    fn holds(&self, format: WeightFormat) -> bool {
+        let has = |named: &str| self.info.precisions.iter().any(|precision| precision == named);
+        match format {
+            WeightFormat::I8 => has("I8"),
+            WeightFormat::I4Words => has("I8") && has("I4"),
+            WeightFormat::F32 | WeightFormat::F16 => false,
+        }
     }
 
     fn write_from(&self, folder: &Path, from: &write::Source<'_>) -> Result<(), ModelError> {
@@ -71,7 +77,8 @@ impl Model {
                 folder.to_path_buf()
             }
             Some(source) => {
-                write::copy_settings(&source.folder, &source.encoder, folder)?;
+                let small = format.is_bytes();
+                write::copy_settings(&source.folder, &source.encoder, folder, small)?;
                 let beneath = source.encoder.path().strip_prefix(source.folder.path());
                 folder.join(beneath.unwrap_or(Path::new("")))
             }
@@ -80,10 +87,14 @@ impl Model {
                 folder.to_path_buf()
             }
         };
-        self.revise_config(&encoder.join(CONFIG), format)?;
-        if let (Some(source), WeightFormat::I8) = (&self.source, format)
-            && self.is_bytes()
-        {
+        let copied = self.holds(format);
+        let written = if copied && self.holds(WeightFormat::I4Words) {
+            WeightFormat::I4Words
+        } else {
+            format
+        };
+        self.revise_config(&encoder.join(CONFIG), written)?;
+        if let (Some(source), true) = (&self.source, copied) {
             return self.copy_weights(&source.folder, folder);
         }
         let has_heads = self.language.is_some() || self.classifier.is_some();
@@ -218,10 +229,14 @@ impl Model {
 /// widened, not computed with.
 fn state_format(config: &mut Map<String, Value>, format: WeightFormat) {
     const METHOD: &str = "quantization_config";
-    let bytes = format == WeightFormat::I8;
+    let bytes = format.is_bytes();
     config.remove(METHOD);
     if bytes {
-        config.insert(METHOD.into(), json!({"quant_method": "contexture-int8-rows"}));
+        let mut method = json!({"quant_method": "contexture-int8-rows"});
+        if format == WeightFormat::I4Words {
+            method["word_bits"] = 4.into();
+        }
+        config.insert(METHOD.into(), method);
     }
     // The older spelling is read by all versions.
     let stated = config.remove("dtype").is_some() | config.contains_key("torch_dtype");

@@ -65,6 +65,7 @@ fn malformed_folders_are_refused_by_name() {
         weights::entries,
         weights::tensors,
         weights::bytes,
+        weights::nibbles,
         weights::columns_apart,
         weights::shards,
         settings::sizes,
@@ -114,6 +115,7 @@ fn what_is_merely_unusual_is_accepted() {
     let unusual = [
         ("matrices and tables as bytes", Tiny::bytes()),
         ("rows of zeros as bytes", zero),
+        ("words of four bits", Tiny::nibbles()),
         ("columns apart", Tiny::apart("encoder.layer.0.output.dense.weight")),
         ("no modules.json", {
             let mut tiny = Tiny::bert();

@@ -115,6 +115,17 @@ impl Tiny {
         tiny
     }
 
+    /// The model of bytes with its table of words in four bits.
+    pub(crate) fn nibbles() -> Self {
+        let mut tiny = Self::bytes();
+        let t = tiny.tensor(WORDS);
+        (t.dtype, t.shape[1]) = ("U8", t.shape[1] / 2);
+        t.bytes = (0..t.shape[0] * t.shape[1])
+            .map(|i| (1 + i * 7 % 15 + (1 + i * 4 % 15) * 16) as u8)
+            .collect();
+        tiny
+    }
+
     /// The model of bytes with columns 2 and 0 of one product apart.
     pub(crate) fn apart(name: &str) -> Self {
         let mut tiny = Self::bytes();

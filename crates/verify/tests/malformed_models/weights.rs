@@ -222,6 +222,31 @@ pub(crate) fn bytes(cases: &mut Cases) {
     }
 }
 
+/// A table of words whose values share bytes.
+pub(crate) fn nibbles(cases: &mut Cases) {
+    let scale = format!("{WORDS}.scale");
+    let mut missing = Tiny::nibbles();
+    missing.tensors.retain(|other| other.name != scale);
+    cases.tiny("no scale of four bits", "MissingTensor", &[FILE, &scale, "U8"], missing);
+    for bits in [0x10, 0x01] {
+        let mut lowest = Tiny::nibbles();
+        lowest.tensor(WORDS).bytes[5] = bits;
+        let words = [FILE, WORDS, "-8", "1 to 15"];
+        cases.tiny(format!("{bits:#x} of four bits"), "TensorEntry", &words, lowest);
+    }
+    let mut whole = Tiny::nibbles();
+    let t = whole.tensor(WORDS);
+    t.shape[1] *= 2;
+    t.bytes.extend(t.bytes.clone());
+    cases.tiny("bytes for four bits", "Precision", &[FILE, WORDS, "U8"], whole);
+    for name in ["encoder.layer.1.attention.self.key.weight", "embeddings.LayerNorm.bias"] {
+        let mut other = Tiny::bytes();
+        let t = other.tensor(name);
+        (t.dtype, t.bytes) = ("U8", vec![0x11; t.shape.iter().product()]);
+        cases.tiny(format!("four bits in {name}"), "Precision", &[FILE, name, "U8"], other);
+    }
+}
+
 /// Columns of a matrix of bytes that are floats.
 pub(crate) fn columns_apart(cases: &mut Cases) {
     const OUT: &str = "encoder.layer.1.attention.output.dense.weight";
