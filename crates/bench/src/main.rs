@@ -101,7 +101,11 @@ impl Worker {
             Some(other) => return Err(format!("weights {other}: f32 or int8").into()),
         };
         let options = OpenOptions { threads, weights, ..OpenOptions::default() };
-        self.embedder = Some(Embedder::open_folder(Path::new(folder), &options)?);
+        // By its name the model inside: no file is read.
+        self.embedder = Some(match folder == contexture::BUILT_IN {
+            true => Embedder::open_with(folder, &options)?,
+            false => Embedder::open_folder(Path::new(folder), &options)?,
+        });
         Ok(json!({ "ok": true, "seconds": begun.elapsed().as_secs_f64() }))
     }
 
