@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The model inside the program from nothing: text, the teacher's vectors, two stages of training, their
+# The model inside the program from nothing: text, the teacher's vectors, three stages of training, their
 # mean, and bytes. Steps that are done are passed over; one that was broken off goes on where it stood.
 #   crates/recipe/make.sh DATA WORK [student|bag|lstm]
 # DATA holds mt/ text/ pairs/ and the evaluation sets whose sentences are left out (contexture-recipe
@@ -36,7 +36,9 @@ train student-1
 case $what in
 student)
     train student-2
-    "$root/target/release/blend" student-1 student-2 0.8 student
+    train student-3
+    "$root/target/release/blend" student-2 student-3 0.4 ordered
+    "$root/target/release/blend" student-1 ordered 0.8 student
     "$contexture" export --model student --weights int4-words --card "$here/card.md" --force \
         --output contexture-small-en
     echo "to build it in: copy $work/contexture-small-en to crates/built_in/model"
