@@ -14,11 +14,11 @@ use crate::say;
 
 /// Write a model's folder anew, its weights as bytes, halves or floats.
 ///
-/// int8 holds each matrix and table as signed bytes with a scale for each row, a quarter of f32; int4-words
-/// holds the table of words in half of that. Such a folder is opened by Contexture only (Python's libraries
-/// refuse it by name). f16 and f32 are read
-/// by sentence-transformers too. Tokenizer, modules and card stand beside the weights. What embedding
-/// does not need is left out and listed: heads of other tasks, unless --heads keeps them.
+/// int8 holds each matrix and table as signed bytes with a scale for each row, a quarter of f32;
+/// int4-words holds the table of words in half of that. Such a folder is opened by Contexture only
+/// (Python's libraries refuse it by name). f16 and f32 are read by sentence-transformers too.
+/// Tokenizer, modules and card stand beside the weights. What embedding does not need is left out and
+/// listed: heads of other tasks, unless --heads keeps them.
 ///
 /// Both models then embed the texts of --check (or twelve of its own), and the least cosine is said.
 /// The folder appears when it is whole.

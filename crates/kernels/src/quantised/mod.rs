@@ -11,7 +11,7 @@ mod tile;
 
 pub use feed_forward::{FeedForward, feed_forward};
 pub use linear::linear;
-pub use nibbles::{MOST_NIBBLE, are_nibbles, quantise_nibbles, widen_nibbles};
+pub use nibbles::{are_nibbles, quantise_nibbles, widen_nibbles};
 pub use packed::QuantisedMatrix;
 pub use rows::{MOST, dequantise_rows, quantise_rows, quantise_rows_into};
 pub use table::{QuantisedTable, lookup};

@@ -5,8 +5,8 @@
 //! is the one of a few below `max |w| / 7` with the least squared error over the row: with so few steps
 //! it pays to cut the largest values for finer steps between all others. Cost: ten passes over a row.
 
-/// The largest magnitude of a value of four bits.
-pub const MOST_NIBBLE: i8 = 7;
+/// The largest magnitude of a value.
+const MOST: f32 = 7.0;
 
 /// Shares of `max |w| / 7` that are tried as the scale.
 const SHARES: [f32; 9] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6];
@@ -36,22 +36,23 @@ fn best_scale(row: &[f32]) -> f32 {
     if !row.iter().all(|value| value.is_finite()) {
         return f32::NAN;
     }
-    let whole = most / f32::from(MOST_NIBBLE);
+    let whole = most / MOST;
     if whole < f32::MIN_POSITIVE {
         return 0.0;
     }
     let error = |scale: f32| -> f64 {
         row.iter().map(|value| f64::from(value - step(*value, scale) * scale).powi(2)).sum()
     };
-    let scales = SHARES.map(|share| whole * share);
-    let best = scales.iter().min_by(|a, b| error(**a).total_cmp(&error(**b)));
-    *best.expect("there are shares")
+    let tried = SHARES.map(|share| (error(whole * share), whole * share));
+    let best = tried
+        .into_iter()
+        .fold((f64::INFINITY, whole), |best, next| if next.0 < best.0 { next } else { best });
+    best.1
 }
 
 /// The whole number of scales nearest to a value, ties to even; 0 where there is no scale.
 fn step(value: f32, scale: f32) -> f32 {
-    let most = f32::from(MOST_NIBBLE);
-    if scale > 0.0 { (value / scale).round_ties_even().clamp(-most, most) } else { 0.0 }
+    if scale > 0.0 { (value / scale).round_ties_even().clamp(-MOST, MOST) } else { 0.0 }
 }
 
 /// The two values that a byte holds.

@@ -255,7 +255,7 @@ pub(crate) fn copy_settings(
     for name in names {
         let Some(mut bytes) = from.read(&name, SETTING_LIMIT)? else { continue };
         if let (true, Some(folder)) = (small, name.strip_suffix("vocab.txt"))
-            && from.read(&format!("{folder}tokenizer.json"), SETTING_LIMIT)?.is_some()
+            && from.open_file(&format!("{folder}tokenizer.json"))?.is_some()
         {
             continue;
         }
