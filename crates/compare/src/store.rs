@@ -1,8 +1,10 @@
 //! The comparison's folder: held by one process, its files there whole or not at all.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use contexture_model::folder::write_whole;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -69,18 +71,8 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), CompareError> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    let partial = path.with_file_name(name);
-    let written = File::create(&partial).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)
-    });
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&partial);
-        CompareError::io(path, "cannot be written", e)
-    })
+    write_whole(path, |file| file.write_all(text.as_bytes()))
+        .map_err(|e| CompareError::io(path, "cannot be written", e))
 }
 
 /// SHA-256 of some texts, in hexadecimal.

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use contexture_model::folder;
 use serde::Serialize;
 
 use crate::TrainError;
@@ -120,38 +121,13 @@ fn append(file: &mut File, path: &Path, line: &impl Serialize) -> Result<(), Tra
     file.write_all(&bytes).map_err(failed)
 }
 
-/// Writes a file beside its place, sees it to the disk and renames it.
+/// Writes a file that stands under its name whole or not at all.
 ///
 /// # Errors
-/// A disk that is full, a folder that cannot be written. Nothing stands under the name then but
-/// what stood there before.
+/// A disk that is full, a folder that cannot be written; what stood there before stands there still.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> Result<(), TrainError> {
-    let partial = partial_of(path);
-    let outcome = File::create(&partial).and_then(|mut file| {
-        write(&mut file)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new(".")))
-    });
-    outcome.map_err(|e| {
-        // Half a file helps nobody and takes room that may be what is missing.
-        let _ = std::fs::remove_file(&partial);
-        TrainError::io(path, "cannot be written", e)
-    })
-}
-
-/// A folder's own entries, seen to the disk.
-pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    // Windows has no such call; renames are durable there by the journal.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
-}
-
-fn partial_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    path.with_file_name(name)
+    folder::write_whole(path, write).map_err(|e| TrainError::io(path, "cannot be written", e))
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::stage::{Stage, contexture, result};
 
+const ENDS: u64 = 40;
 const RUNS: u64 = 50;
 const STEPS: u64 = 120;
 
@@ -67,4 +68,44 @@ fn fifty_runs_that_were_killed_end_as_the_unbroken_one() {
     println!("{RUNS} of {RUNS} runs equal after {kills} kills, {midway} of them midway");
     assert!(kills >= RUNS as usize / 2, "only {kills} processes were killed before their end");
     assert!(midway >= 20, "only {midway} kills fell between opening and end");
+}
+
+#[test]
+fn kills_while_the_model_is_written_leave_no_half_file() {
+    let stage = Stage::new();
+    let run = stage.path("run");
+    let config = stage.config(&run, 10, "");
+    assert!(stage.train(&config, &["--quiet"]).status.success());
+    let expected = result(&run);
+    let settings = |folder: &std::path::Path| {
+        let found = std::fs::read_dir(folder).expect("listed").map(|entry| entry.expect("one"));
+        let names = found
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        names.collect::<Vec<_>>()
+    };
+    let mut midway = 0;
+    for seed in 1..=ENDS {
+        // A run at its end writes its model, and this file of it first.
+        std::fs::remove_file(run.join("config.json")).expect("removed");
+        let mut child = contexture();
+        child.arg("train").arg(&config).arg("--quiet").stdout(Stdio::null());
+        let mut child = child.spawn().expect("the command runs");
+        while !run.join("config.json").exists() && child.try_wait().expect("its state").is_none() {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        std::thread::sleep(Duration::from_micros(mix(seed) % 3000));
+        midway += usize::from(child.try_wait().expect("its state").is_none());
+        let _ = child.kill();
+        child.wait().expect("its end");
+        for path in settings(&run) {
+            let text = std::fs::read_to_string(&path).expect("read");
+            let parsed = serde_json::from_str::<serde_json::Value>(&text);
+            assert!(parsed.is_ok(), "seed {seed}: {} holds {text:?}", path.display());
+        }
+        let last = stage.train(&config, &["--quiet"]);
+        assert!(last.status.success(), "seed {seed}: {}", crate::stage::said(&last));
+        assert!(result(&run) == expected, "seed {seed}: another model");
+    }
+    assert!(midway >= ENDS as usize / 4, "only {midway} processes were killed before their end");
 }

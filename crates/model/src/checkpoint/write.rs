@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use contexture_kernels::quantised::{quantise_nibbles, quantise_rows};
@@ -13,7 +14,7 @@ use safetensors::{Dtype, View};
 use super::names::{Dialect, pieces_of};
 use super::rows::{COLUMNS, OUTLIERS, SCALE};
 use crate::ModelError;
-use crate::folder::Folder;
+use crate::folder::{Folder, place_whole, write_whole};
 
 /// The numbers in which a file holds weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,14 +123,12 @@ pub(crate) fn write(
     let format = source.format;
     let tensors = outgoing(source, dialect, prefix, wanted);
     let tensors = converted(path, tensors, format)?;
-    let failed = |e: std::io::Error| ModelError::io(path, e);
-    let partial = path.with_extension("safetensors.partial");
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize_to_file(&tensors, Some(metadata), &partial)
-        .map_err(|e| failed(std::io::Error::other(e)))?;
-    let file = fs::OpenOptions::new().write(true).open(&partial).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&partial, path).map_err(failed)
+    let placed = place_whole(path, |partial| {
+        safetensors::serialize_to_file(&tensors, Some(metadata), partial)
+            .map_err(std::io::Error::other)
+    });
+    placed.map_err(|e| ModelError::io(path, e))
 }
 
 /// The same tensors in another format; bytes with their scales beside them.
@@ -197,10 +196,8 @@ pub(crate) fn copy(from: &Folder, name: &str, to: &Path) -> Result<(), ModelErro
         let advice = "it was there when the model was opened".into();
         return Err(ModelError::NotFound { path: from.shown(name), advice });
     };
-    let failed = |e: std::io::Error| ModelError::io(to, e);
-    let mut out = fs::File::create(to).map_err(failed)?;
-    std::io::copy(&mut file.reader(), &mut out).map_err(failed)?;
-    out.sync_all().map_err(failed)
+    let copied = write_whole(to, |out| std::io::copy(&mut file.reader(), out).map(drop));
+    copied.map_err(|e| ModelError::io(to, e))
 }
 
 /// What a folder holds besides weights that a copy needs.
@@ -265,7 +262,8 @@ pub(crate) fn copy_settings(
         let path = to.join(&name);
         let parent = path.parent().unwrap_or(to);
         fs::create_dir_all(parent).map_err(|e| ModelError::io(parent, e))?;
-        fs::write(&path, bytes).map_err(|e| ModelError::io(&path, e))?;
+        let written = write_whole(&path, |file| file.write_all(&bytes));
+        written.map_err(|e| ModelError::io(&path, e))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Models whose files and arrays are both of another kind than a family's: their weights are
 //! rearranged while they are read, and what is written is of Contexture's own family.
 
-use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use contexture_nn::Declared;
@@ -13,7 +13,7 @@ use super::{elmo, many_langs};
 use crate::ModelError;
 use crate::architectures::EncoderSettings;
 use crate::checkpoint::arrays::{Arrays, Reader};
-use crate::folder::{Config, Folder};
+use crate::folder::{Config, Folder, write_whole};
 
 /// A folder of such a model.
 pub(crate) trait Foreign {
@@ -100,7 +100,7 @@ pub(crate) fn write_spelling(
 pub(crate) const LIST_LIMIT: u64 = 256 << 20;
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    fs::write(path, bytes).map_err(|e| ModelError::io(path, e))
+    write_whole(path, |file| file.write_all(bytes)).map_err(|e| ModelError::io(path, e))
 }
 
 /// Rows and width of a declared parameter; zeros where there is none.

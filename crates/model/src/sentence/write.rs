@@ -1,6 +1,7 @@
 //! A model's folder in the layout of sentence-transformers, written.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use contexture_nn::{Spreads, Weights};
@@ -16,7 +17,7 @@ use crate::families::{
     ACTIVATIONS, CONTEXTURE, DECODER_KEY, ENCODER_KEY, HEADS_KEY, Heads, foreign,
 };
 use crate::folder::modules::{MODES, SWITCHES};
-use crate::folder::{Folder, ModuleSettings, SentenceSettings};
+use crate::folder::{Folder, ModuleSettings, SentenceSettings, write_whole};
 use crate::heads::{ClassifierSettings, Level};
 
 const CONFIG: &str = "config.json";
@@ -373,5 +374,6 @@ fn module_config(module: &ModuleSettings, hidden: usize) -> Option<Value> {
 
 /// A settings file, indented and with a last line's end.
 fn put(path: &Path, value: &Value) -> Result<(), ModelError> {
-    fs::write(path, format!("{value:#}\n")).map_err(|e| ModelError::io(path, e))
+    let text = format!("{value:#}\n");
+    write_whole(path, |file| file.write_all(text.as_bytes())).map_err(|e| ModelError::io(path, e))
 }

@@ -3,6 +3,7 @@
 //! A snapshot is `step-N.safetensors` and, written after it, `step-N.json`, which holds its digest:
 //! without a manifest that fits there is no snapshot, whenever the writing was cut off.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -276,8 +277,12 @@ impl Snapshots {
     /// The manifest first: what is left without one is no snapshot.
     fn remove(&self, name: &str) {
         for path in [self.manifest(name), self.tensors(name)] {
-            if let Err(error) = std::fs::remove_file(&path) {
-                tracing::warn!("{}: cannot be removed: {error}", path.display());
+            match std::fs::remove_file(&path) {
+                // A process that was killed between the two left only one.
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!("{}: cannot be removed: {error}", path.display());
+                }
+                _ => {}
             }
         }
     }
